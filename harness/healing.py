@@ -1,0 +1,104 @@
+"""Lift what a run left: end its processes, remove its folders, from its ledger alone.
+
+Nothing is signalled whose pid and start time, token or session do not match.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.ledger import Entry, is_live, open_entries, state_dir
+from harness.system.proc import Stat, all_stats, is_same
+from harness.system.process import marked
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """What was ended and removed, and what could not be."""
+
+    processes: tuple[str, ...]
+    folders: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def _signal(pid: int, start: int, number: int) -> None:
+    if is_same(pid, start):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+def _reap() -> None:
+    """Collect ended children that became ours as their subreaper; only the guardian has any."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+def _of_run(entries: list[Entry], token: str) -> list[Stat]:
+    """Living processes of the run: recorded ones, all of their sessions, all that carry the token."""
+    recorded = {(entry.number("pid"), entry.number("start")) for entry in entries if entry.what == "process"}
+    since = dict(recorded)
+    found = {stat.pid: stat for stat in marked(token)}
+    for stat in all_stats():
+        if not stat.alive or stat.pid == os.getpid():
+            continue
+        in_session = stat.session in since and stat.start >= since[stat.session]
+        if (stat.pid, stat.start) in recorded or in_session:
+            found[stat.pid] = stat
+    return list(found.values())
+
+
+def heal(path: Path, *, deadline_s: float = 4.0) -> Healed:
+    """Heal one run; its ledger is removed when nothing is left. Safe to repeat."""
+    entries, token = open_entries(path), path.stem
+    ended: dict[int, str] = {}
+    gentle = {entry.number("pid"): entry.number("heal_signal") for entry in entries if entry.what == "process"}
+    began = time.monotonic()
+    while alive := _of_run(entries, token):
+        waited = time.monotonic() - began
+        if waited > deadline_s:
+            break
+        for stat in alive:
+            ended.setdefault(stat.pid, _name(stat, entries))
+            first = gentle.get(stat.pid, -1)
+            number = first if first > 0 and waited < 1.5 else signal.SIGKILL
+            _signal(stat.pid, stat.start, number)
+        _reap()
+        time.sleep(0.05)
+    _reap()
+    folders, left = _remove_folders(entries)
+    left += [f"process {stat.pid} ({_name(stat, entries)})" for stat in alive]
+    if not left:
+        path.unlink(missing_ok=True)
+    return Healed(tuple(ended.values()), tuple(folders), tuple(left))
+
+
+def _name(stat: Stat, entries: list[Entry]) -> str:
+    by_pid = {entry.number("pid"): entry.name for entry in entries}
+    return by_pid.get(stat.pid) or by_pid.get(stat.session) or "child"
+
+
+def _remove_folders(entries: list[Entry]) -> tuple[list[str], list[str]]:
+    removed: list[str] = []
+    left: list[str] = []
+    for entry in entries:
+        folder = Path(entry.text("path"))
+        if entry.what != "folder" or not folder.is_absolute() or not folder.name.startswith("shakedown-"):
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        (left if folder.exists() else removed).append(f"folder {folder}" if folder.exists() else str(folder))
+    return removed, left
+
+
+def dead_ledgers() -> list[Path]:
+    """Ledgers of runs that no longer live."""
+    return [path for path in sorted(state_dir().glob("*.ledger")) if not is_live(path)]

@@ -1,0 +1,152 @@
+"""What is under test: an app, its server, the parts it needs, the load it gets, and what is asked of it.
+
+Read from a target file by `harness.target`; see docs/target-file.md for each key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPart:
+    """A PostgreSQL server: started by us, or reached at `url` (a superuser's)."""
+
+    name: str
+    url: str | None = None
+    use_existing: bool = False
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    kind: Literal["postgres"] = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the dependency stub answers on `path` (a `*` at the end matches any rest) when nothing is wrong."""
+
+    path: str
+    status: int = 200
+    json: object = field(default_factory=dict)
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPart:
+    """An HTTP dependency: our programmable stub behind its own proxy."""
+
+    name: str
+    routes: tuple[Route, ...] = ()
+    kind: Literal["http"] = "http"
+
+
+Part = PostgresPart | HttpPart
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """One kind of request of the load. `needs` names the parts without which it cannot succeed."""
+
+    name: str
+    method: str
+    path: str
+    weight: float = 1.0
+    expect: tuple[int, ...] = (200,)
+    needs: tuple[str, ...] = ()
+    stores: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: object = None
+    body: str | None = None
+    expect_json: object = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """The load; `rate_rps` None means that a calibration finds it, `connections` 0 as many as can be needed."""
+
+    rate_rps: float | None = None
+    connections: int = 0
+    timeout_s: float = 12.0
+    requests: tuple[RequestLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSpec:
+    """`keys` is a query that gives one row, one text column, for each stored effect."""
+
+    keys: str
+    settle_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """A probe in Kubernetes' words."""
+
+    period_s: float = 1.0
+    timeout_s: float = 1.0
+    failure_threshold: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    p99_ms: float = 250.0
+    error_rate: float = 0.001
+    deadline_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the checks; each check documents the reason for the default of those that it uses."""
+
+    ready_down_s: float = 4.0
+    recover_s: float = 5.0
+    stuck_s: float = 3.0
+    answer_slack_s: float = 0.5
+    orphan_s: float = 5.0
+    grace_slack_s: float = 2.0
+    accepted_before_ms: float = 250.0
+    steady_ratio: float = 1.25
+    steady_ms: float = 5.0
+    send_lag_share: float = 0.10
+    loop_lag_ms: float = 100.0
+    control_ms: float = 250.0
+    steal_share: float = 0.10
+    cpu_pressure_share: float = 0.60
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One deployment as its file describes it. Paths are absolute; `root` is the folder of the file."""
+
+    name: str
+    source: str
+    root: Path
+    app: str
+    server: str
+    python: Path
+    workers: int
+    live: str
+    ready: str
+    ready_needs: tuple[str, ...]
+    setup: tuple[str, ...]
+    pass_env: tuple[str, ...]
+    env: Mapping[str, str]
+    options: Mapping[str, Mapping[str, Scalar]]
+    parts: tuple[Part, ...]
+    load: LoadSpec
+    ledger: LedgerSpec | None
+    live_probe: ProbeSpec
+    ready_probe: ProbeSpec
+    slo: Slo
+    limits: Limits
+
+    def part(self, name: str) -> Part | None:
+        return next((part for part in self.parts if part.name == name), None)
+
+    def names_of(self, kind: str) -> tuple[str, ...]:
+        """The user's names of the parts of one kind, in the order of the file."""
+        return tuple(part.name for part in self.parts if part.kind == kind)

@@ -1,0 +1,74 @@
+"""One trial: what was planned, and the facts that a judge needs to know about it. Written to `trial.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.model.scenario import Scenario
+from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """An entry of the plan. `config` holds the effective values that were varied or overridden, by key."""
+
+    index: int
+    scenario: Scenario
+    workers: int
+    config: Mapping[str, Scalar]
+    seed: int
+    estimate_s: float
+
+    @property
+    def slug(self) -> str:
+        """Name of the trial's folder."""
+        return f"{self.index:02d}-{self.scenario.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """The server's settings in force, as the app's own interpreter resolved them. None: the server has no such limit.
+
+    `stuck_timeout_s` is how long the supervisor waits for a worker's heartbeat, `graceful_s` how long a shutdown may
+    take, `keepalive_s` how long an idle connection is kept, `max_requests` 0 when workers are not recycled.
+    """
+
+    stuck_timeout_s: float | None = None
+    graceful_s: float | None = None
+    keepalive_s: float | None = None
+    max_requests: int = 0
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """All that a judge knows of a trial beside its observations and samples. Holds no secrets, only names.
+
+    `part_kinds` maps the user's name of a part to its kind; `key_prefix` begins each key that the load stored (arrival
+    number k sends `{key_prefix}-{k}`).
+    """
+
+    index: int
+    scenario: Scenario
+    target: str
+    server: str
+    server_settings: ServerSettings
+    workers: int
+    config: Mapping[str, Scalar]
+    seed: int
+    live: str
+    ready: str
+    live_probe: ProbeSpec
+    ready_probe: ProbeSpec
+    ready_needs: tuple[str, ...]
+    part_kinds: Mapping[str, str]
+    requests: tuple[RequestLine, ...]
+    rate_rps: float
+    timeout_s: float
+    key_prefix: str
+    ledger: bool
+    slo: Slo
+    limits: Limits
+    backend: str = "process"
+    cannot: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,155 @@
+"""The run directory: the only place that knows its format.
+
+    RUN/manifest.json                    schema_version, target, versions, host, plan, seed, command
+    RUN/verdict.json                     what `run --json` prints
+    RUN/report.html
+    RUN/trials/NN-scenario/trial.json    the plan and the facts of the trial
+                            observations.jsonl   one observation a line, in the order of writing
+                            samples.rows         the load's rows, 56 bytes each (harness/load/rows.py)
+                            server.log, …
+
+Observations are appended as they come, so that a record that is cut is readable to its last whole line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from harness.errors import MachineError, UsageError
+from harness.load.rows import ROW, read_rows
+from harness.model.observation import LoadStarted, Observation, TrialEnded
+from harness.model.record import TrialRecord
+from harness.model.trial import Trial
+
+SCHEMA_VERSION = 1
+_TIMES = ("intended", "sent", "first", "done")
+
+_observation: TypeAdapter[Observation] = TypeAdapter(Annotated[Observation, Field(discriminator="kind")])
+_trial: TypeAdapter[Trial] = TypeAdapter(Trial)
+
+
+class TrialWriter:
+    """Writes one trial's folder. Only the conductor holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lines = (folder / "observations.jsonl").open("ab", buffering=0)
+        except OSError as error:
+            raise MachineError(f"The record cannot be written to {folder}: {error.strerror}.") from error
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.rows"
+
+    def write_trial(self, trial: Trial) -> None:
+        body = {"schema_version": SCHEMA_VERSION, "trial": _trial.dump_python(trial, mode="json")}
+        _write(self.folder / "trial.json", json.dumps(body, indent=1).encode())
+
+    def write(self, observation: Observation) -> None:
+        try:
+            self._lines.write(_observation.dump_json(observation) + b"\n")
+        except OSError as error:
+            raise MachineError(f"The record cannot be written to {self.folder}: {error.strerror}.") from error
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Whole or not at all: written beside, then renamed."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_bytes(body)
+        beside.rename(path)
+    except OSError as error:
+        raise MachineError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def read_trial(folder: Path) -> TrialRecord:
+    """A trial's record as far as it is whole. Samples are put on the trial's clock (−1 stays "not known")."""
+    try:
+        head = json.loads((folder / "trial.json").read_bytes())
+        if head.get("schema_version") != SCHEMA_VERSION:
+            raise UsageError(f"{folder / 'trial.json'}: schema_version must be {SCHEMA_VERSION}.")
+        trial = _trial.validate_python(head["trial"])
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise UsageError(f"{folder / 'trial.json'} is not a readable trial: {_first_line(error)}.") from error
+    observations, cut = _read_observations(folder / "observations.jsonl")
+    ended = next((seen for seen in reversed(observations) if isinstance(seen, TrialEnded)), None)
+    samples = _on_trial_clock(folder / "samples.rows", observations)
+    whole = not cut and ended is not None and ended.reason == "complete"
+    return TrialRecord(trial, tuple(observations), samples, whole)
+
+
+def _read_observations(path: Path) -> tuple[list[Observation], bool]:
+    """The whole lines from the beginning up to the first that cannot be read, and whether there was one."""
+    observations: list[Observation] = []
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return observations, True
+    for line in raw.split(b"\n")[:-1]:
+        try:
+            observations.append(_observation.validate_json(line))
+        except ValidationError:
+            return observations, True
+    return observations, bool(raw) and not raw.endswith(b"\n")
+
+
+def _on_trial_clock(path: Path, observations: list[Observation]) -> np.ndarray:
+    rows = np.array(read_rows(path)) if path.exists() else np.zeros(0, ROW)
+    started = next((seen for seen in observations if isinstance(seen, LoadStarted)), None)
+    if started is not None:
+        for column in _TIMES:
+            known = rows[column] >= 0
+            rows[column][known] += started.sent_ns
+    rows.setflags(write=False)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The facts of a run: `facts` is what `manifest.json` holds."""
+
+    facts: Mapping[str, object]
+
+
+def write_manifest(run_dir: Path, facts: Mapping[str, object]) -> None:
+    body = {"schema_version": SCHEMA_VERSION, **facts}
+    _write(run_dir / "manifest.json", json.dumps(body, indent=1, default=str).encode())
+
+
+def read_manifest(run_dir: Path) -> Manifest:
+    path = run_dir / "manifest.json"
+    try:
+        facts = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is not a readable manifest: {_first_line(error)}.") from error
+    if not isinstance(facts, dict) or facts.get("schema_version") != SCHEMA_VERSION:
+        raise UsageError(f"{path}: schema_version must be {SCHEMA_VERSION}.")
+    return Manifest(facts)
+
+
+def trial_folders(run_dir: Path) -> list[Path]:
+    """The folders of the trials that began, in their order."""
+    folder = run_dir / "trials"
+    if not folder.is_dir():
+        raise UsageError(f"{run_dir} is not a run directory: it has no folder trials/.")
+    return [path for path in sorted(folder.iterdir()) if (path / "trial.json").exists()]
+
+
+def write_verdict(run_dir: Path, body: Mapping[str, object]) -> None:
+    _write(run_dir / "verdict.json", json.dumps(body, indent=1).encode() + b"\n")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")

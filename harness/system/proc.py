@@ -1,0 +1,100 @@
+"""Reading /proc: who is alive, since when, with which state, marked by which token.
+
+A zombie is not alive (servers.md T02), and a pid alone names nobody: the start time in kernel ticks goes with it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A line of /proc/PID/stat: state letter, parent, session, start in ticks since boot, CPU seconds, RSS bytes."""
+
+    pid: int
+    state: str
+    parent: int
+    session: int
+    start: int
+    cpu_s: float
+    rss_bytes: int
+    threads: int
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in ("Z", "X")
+
+
+def read_stat(pid: int) -> Stat | None:
+    """None when there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes().decode("latin-1")
+    except OSError:
+        return None
+    words = text[text.rindex(")") + 2 :].split()
+    return Stat(
+        pid=pid,
+        state=words[0],
+        parent=int(words[1]),
+        session=int(words[3]),
+        start=int(words[19]),
+        cpu_s=(int(words[11]) + int(words[12])) / _TICKS,
+        rss_bytes=int(words[21]) * 4096,
+        threads=int(words[17]),
+    )
+
+
+def all_stats() -> list[Stat]:
+    """Every process that this user can see."""
+    stats = (read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [stat for stat in stats if stat is not None]
+
+
+def is_same(pid: int, start: int) -> bool:
+    """Is the process of that pid and start time alive (not a zombie)?"""
+    stat = read_stat(pid)
+    return stat is not None and stat.start == start and stat.alive
+
+
+def descendants(pid: int, stats: list[Stat] | None = None) -> list[Stat]:
+    """Living children and their children, parents first."""
+    children: dict[int, list[Stat]] = {}
+    for stat in stats if stats is not None else all_stats():
+        children.setdefault(stat.parent, []).append(stat)
+    found: list[Stat] = []
+    queue = [pid]
+    while queue:
+        for child in children.get(queue.pop(0), []):
+            queue.append(child.pid)
+            if child.alive:
+                found.append(child)
+    return found
+
+
+def has_mark(pid: int, mark: bytes) -> bool:
+    """Does the process's environment hold the words `NAME=value`?"""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return mark in environment.split(b"\0")
+
+
+def count_fds(pid: int) -> int:
+    """Open descriptors; −1 when it cannot be seen."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return -1
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
