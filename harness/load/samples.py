@@ -1,0 +1,190 @@
+"""What the rows of a load say: by phase, by request line, by second.
+
+Response time counts from the moment at which the arrival was due, service time from the moment at which it was sent.
+Both are told of answered requests only; where an answer never came, `over_limit` counts it as over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.load.rows import (
+    ANSWERED,
+    NOT_SENT,
+    TIMED_OUT,
+    UNFINISHED,
+    Outcome,
+    Rows,
+    in_group,
+    nearest_rank,
+)
+
+Times = NDArray[np.int64]
+
+_SECOND_NS = 1_000_000_000
+_UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    n: int
+    p50_ns: int
+    p90_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`count` of `n`."""
+
+    count: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """Zero of nothing is zero: ask n before believing it."""
+        return self.count / self.n if self.n else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The arrivals that were due in one second, whenever they ended. No quantiles where nothing was answered."""
+
+    second: int
+    ok: int
+    errors: int
+    timeouts: int
+    unfinished: int
+    not_sent: int
+    p50_ns: int | None
+    p99_ns: int | None
+
+
+def ends_ns(rows: Rows) -> Times:
+    """When each arrival was over. One that was never sent because the load stopped is over when it was due."""
+    done = rows["done"]
+    return np.where(done < 0, rows["intended"], done)
+
+
+def inside(rows: Rows, start_ns: int, end_ns: int) -> Rows:
+    """Those that were due, and over, within the phase: for phases in which nothing is broken."""
+    return rows[(rows["intended"] >= start_ns) & (ends_ns(rows) < end_ns)]
+
+
+def overlapping(rows: Rows, start_ns: int, end_ns: int) -> Rows:
+    """Those that were open at any moment of the phase: a request that meets a fault belongs to it."""
+    return rows[(rows["intended"] < end_ns) & (ends_ns(rows) >= start_ns)]
+
+
+def of_endpoint(rows: Rows, *endpoints: int) -> Rows:
+    return rows[np.isin(rows["endpoint"], endpoints)]
+
+
+def response_ns(rows: Rows) -> Times:
+    answered = rows[in_group(rows, ANSWERED)]
+    times: Times = answered["done"] - answered["intended"]
+    return times
+
+
+def service_ns(rows: Rows) -> Times:
+    answered = rows[in_group(rows, ANSWERED) & (rows["sent"] >= 0)]
+    times: Times = answered["done"] - answered["sent"]
+    return times
+
+
+def send_lag_ns(rows: Rows) -> Times:
+    """How late requests left: the generator's own lateness, and the wait for a connection."""
+    sent = rows[rows["sent"] >= 0]
+    times: Times = sent["sent"] - sent["intended"]
+    return times
+
+
+def quantiles(values_ns: Times) -> Quantiles | None:
+    """None where there is nothing to tell."""
+    if not len(values_ns):
+        return None
+    p50, p90, p99, top = (nearest_rank(values_ns, per_mille) for per_mille in (500, 900, 990, 1000))
+    return Quantiles(len(values_ns), p50, p90, p99, top)
+
+
+def errors(rows: Rows) -> Share:
+    """Everything but an expected answer, of all that could be judged.
+
+    What was cut off by the end of the load is neither good nor bad. An arrival that waited in vain for a connection
+    is an error: whoever sent it got no answer.
+    """
+    judged = ~in_group(rows, _UNJUDGED)
+    return Share(int(np.count_nonzero(judged & (rows["code"] != Outcome.OK))), int(np.count_nonzero(judged)))
+
+
+def over_limit(rows: Rows, limit_ns: int) -> Share:
+    """Arrivals not answered within the limit. One that failed or got no answer is over it.
+
+    What the end of the load cut off counts only if it was already over.
+    """
+    answered = in_group(rows, ANSWERED)
+    cut = in_group(rows, _UNJUDGED)
+    late = ends_ns(rows) - rows["intended"] > limit_ns
+    over = np.where(answered | cut, late, True)
+    return Share(int(np.count_nonzero(over)), int(np.count_nonzero(~cut | late)))
+
+
+def open_longer(rows: Rows, deadline_ns: int) -> Rows:
+    """Requests that were open for longer than the deadline after they were sent, answered in the end or not."""
+    late: NDArray[np.bool_] = ends_ns(rows) - rows["sent"] > deadline_ns
+    return rows[late & (rows["sent"] >= 0)]
+
+
+def open_at_end(rows: Rows) -> Rows:
+    """Requests that were sent and had no answer yet when the load was stopped."""
+    return rows[in_group(rows, UNFINISHED) & (rows["sent"] >= 0)]
+
+
+def per_second(rows: Rows) -> tuple[Second, ...]:
+    """One entry for each second from the first arrival to the last, empty seconds too."""
+    if not len(rows):
+        return ()
+    seconds = rows["intended"] // _SECOND_NS
+    first, last = int(seconds.min()), int(seconds.max())
+    order = np.argsort(seconds, kind="stable")
+    borders = np.searchsorted(seconds[order], np.arange(first, last + 2))
+    return tuple(_second(first + i, rows[order[borders[i] : borders[i + 1]]]) for i in range(last - first + 1))
+
+
+def acknowledged_keys(rows: Rows, stores: Sequence[bool], key_prefix: str) -> list[str]:
+    """Keys whose effect the service has confirmed; `stores` says it of each request line."""
+    return _keys(rows[(rows["code"] == Outcome.OK) & _storing(rows, stores)], key_prefix)
+
+
+def sent_keys(rows: Rows, stores: Sequence[bool], key_prefix: str) -> list[str]:
+    """Keys that the service may have seen, answered or not."""
+    return _keys(rows[(rows["sent"] >= 0) & _storing(rows, stores)], key_prefix)
+
+
+def _storing(rows: Rows, stores: Sequence[bool]) -> NDArray[np.bool_]:
+    return np.isin(rows["endpoint"], [i for i, stored in enumerate(stores) if stored])
+
+
+def _keys(rows: Rows, key_prefix: str) -> list[str]:
+    return [f"{key_prefix}-{k}" for k in rows["k"].tolist()]
+
+
+def _second(second: int, rows: Rows) -> Second:
+    timeouts, unfinished, not_sent = (
+        int(np.count_nonzero(in_group(rows, group))) for group in (TIMED_OUT, UNFINISHED, NOT_SENT)
+    )
+    ok = int(np.count_nonzero(rows["code"] == Outcome.OK))
+    times = quantiles(response_ns(rows))
+    return Second(
+        second=second,
+        ok=ok,
+        errors=len(rows) - ok - timeouts - unfinished - not_sent,
+        timeouts=timeouts,
+        unfinished=unfinished,
+        not_sent=not_sent,
+        p50_ns=times.p50_ns if times else None,
+        p99_ns=times.p99_ns if times else None,
+    )
