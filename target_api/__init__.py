@@ -1,0 +1,3 @@
+"""The reference service: a small FastAPI application, deployed as it would be in production."""
+
+__version__ = "1.0.0"

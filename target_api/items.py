@@ -1,0 +1,99 @@
+"""Items: list, read, and create with an idempotency key.
+
+Each answer is one statement, committed by itself: a 201 leaves only after PostgreSQL has said that the commit is done.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated
+
+from asyncpg import Record
+from asyncpg.pool import PoolConnectionProxy
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from target_api.database import Database
+
+router = APIRouter(prefix="/items", tags=["items"])
+
+LIST = "SELECT id, name, created_at FROM items ORDER BY id DESC LIMIT $1"
+READ = "SELECT id, name, created_at FROM items WHERE id = $1"
+CREATE = "INSERT INTO items (name) VALUES ($1) RETURNING id, name, created_at"
+
+# A second request with the same key waits here for the first to commit, then inserts nothing.
+CREATE_ONCE = """
+WITH next AS MATERIALIZED (SELECT nextval('items_id_seq') AS id),
+     claimed AS (
+         INSERT INTO idempotency_keys (key, fingerprint, item_id) SELECT $1, $2, id FROM next
+         ON CONFLICT (key) DO NOTHING RETURNING item_id
+     )
+INSERT INTO items (id, name) SELECT item_id, $3 FROM claimed RETURNING id, name, created_at
+"""
+STORED = """
+SELECT k.fingerprint, i.id, i.name, i.created_at FROM idempotency_keys k JOIN items i ON i.id = k.item_id
+WHERE k.key = $1
+"""
+
+ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+# PostgreSQL text holds no NUL.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+
+
+class NewItem(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+
+
+class Item(BaseModel):
+    id: int
+    name: str
+    created_at: datetime
+
+
+def item_of(row: Record) -> Item:
+    return Item(id=row["id"], name=row["name"], created_at=row["created_at"])
+
+
+def database_of(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+@router.get("")
+async def list_items(request: Request, limit: Limit = 20) -> list[Item]:
+    async with database_of(request).connection() as connection:
+        rows = await connection.fetch(LIST, limit)
+    return [item_of(row) for row in rows]
+
+
+@router.get("/{item_id}")
+async def read_item(request: Request, item_id: ItemId) -> Item:
+    async with database_of(request).connection() as connection:
+        row = await connection.fetchrow(READ, item_id)
+    if row is None:
+        raise HTTPException(404, "There is no such item.")
+    return item_of(row)
+
+
+@router.post("", status_code=201)
+async def create_item(request: Request, new: NewItem, key: Key = None) -> Item:
+    async with database_of(request).connection() as connection:
+        row = await (connection.fetchrow(CREATE, new.name) if key is None else create_once(connection, key, new))
+    assert row is not None
+    return item_of(row)
+
+
+async def create_once(connection: PoolConnectionProxy, key: str, new: NewItem) -> Record:
+    """The same key and body get the stored answer; the same key with another body is a mistake of the client."""
+    fingerprint = hashlib.sha256(new.model_dump_json().encode()).digest()
+    row = await connection.fetchrow(CREATE_ONCE, key, fingerprint, new.name)
+    if row is None:
+        row = await connection.fetchrow(STORED, key)
+    if row is None:
+        raise HTTPException(409, "A request with this Idempotency-Key is being undone; try again.")
+    if row.get("fingerprint", fingerprint) != fingerprint:
+        raise HTTPException(422, "This Idempotency-Key was used with another body.")
+    return row

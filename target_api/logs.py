@@ -1,0 +1,111 @@
+"""Log lines as JSON on stdout, and the request id that ties them together.
+
+One line for each answered request, written by our own ASGI middleware: the server's access log does not know the
+request id. Probes are logged at DEBUG only, several a second for each worker would drown the rest.
+"""
+
+import json
+import logging
+import logging.config
+import re
+import time
+import uuid
+from contextvars import ContextVar
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+access = logging.getLogger("target_api.access")
+
+ID_HEADER = "X-Request-ID"
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PROBES = ("/health", "/ready")
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON; what is passed as extra={"fields": {...}} becomes keys of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "pid": record.process,
+            "message": record.getMessage(),
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """For logging.config.dictConfig; Gunicorn takes the same as its logconfig_dict, so that every line looks alike."""
+    through_root = {"handlers": [], "propagate": True, "level": "NOTSET"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "target_api.logs.JsonFormatter"}},
+        "handlers": {
+            "stdout": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"},
+        },
+        "root": {"level": level, "handlers": ["stdout"]},
+        "loggers": {
+            # Uvicorn's worker copies the handlers of gunicorn.error and stops propagation: it needs one of its own.
+            "gunicorn.error": {"level": level, "handlers": ["stdout"], "propagate": False},
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            "uvicorn": through_root,
+            "uvicorn.error": through_root,
+            "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            "httpx": {"level": "WARNING"},
+        },
+    }
+
+
+def configure_logging(level: str) -> None:
+    logging.config.dictConfig(logging_config(level))
+
+
+class RequestLog:
+    """Pure ASGI: a function middleware would hide a client's disconnect from the endpoint."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get(ID_HEADER, "")
+        current = asked if ACCEPTED_ID.fullmatch(asked) else uuid.uuid4().hex
+        request_id.set(current)  # never reset: the server gives every request a context of its own
+        started_ns = time.monotonic_ns()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[ID_HEADER] = current
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            duration_ms = (time.monotonic_ns() - started_ns) / 1e6
+            write_access_line(scope, status, duration_ms)
+
+
+def write_access_line(scope: Scope, status: int, duration_ms: float) -> None:
+    level = logging.DEBUG if scope["path"] in PROBES and status == 200 else logging.INFO
+    fields = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,  # 0: no answer was begun here
+        "duration_ms": round(duration_ms, 2),
+    }
+    access.log(level, "%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})

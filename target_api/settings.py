@@ -1,0 +1,51 @@
+"""What a deployer may set, read from the environment and checked before the first request.
+
+The defaults fit together: statement < command timeout; acquire + 2 x command < request deadline; deadline + drain <
+graceful_timeout of gunicorn.conf.py. Change one and look at its neighbours.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, PostgresDsn, UrlConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0, le=300)]
+
+
+class DatabaseUrl(PostgresDsn):
+    """As asyncpg and Alembic take it: without the +driver that SQLAlchemy would add."""
+
+    _constraints = UrlConstraints(allowed_schemes=["postgresql", "postgres"], host_required=True)
+
+
+class ConfigurationError(Exception):
+    """The environment does not describe a service that can run."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
+
+    database_url: DatabaseUrl = Field(repr=False)
+    database_pool_max: int = Field(default=10, ge=1, le=200)
+    database_acquire_timeout_s: Seconds = 1.0
+    database_connect_timeout_s: Seconds = 2.0
+    database_command_timeout_s: Seconds = 3.0
+    database_statement_timeout_s: Seconds = 2.5
+
+    pricing_url: HttpUrl = Field(repr=False)
+    pricing_timeout_s: Seconds = 2.0
+    pricing_max_in_flight: int = Field(default=20, ge=1, le=1000)
+
+    ready_interval_s: Seconds = 0.5
+    ready_timeout_s: Seconds = 0.8
+    request_deadline_s: Seconds = 9.0
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+def load_settings() -> Settings:
+    """Settings from the environment, or an error that names the variables and never shows a value."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the fields come from the environment
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"Environment variables are missing or wrong: {faults}") from None
