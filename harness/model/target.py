@@ -48,20 +48,22 @@ Part = PostgresPart | HttpPart
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One kind of request of the load. `needs` names the parts without which it cannot succeed."""
+    """One kind of request of the load. `{key}` in path, header values and body becomes the key of the arrival.
+
+    `needs` names the parts without which it cannot succeed (already filled in: the default is every part);
+    `expect_json` is JSON text, empty for anything.
+    """
 
     name: str
-    method: str
-    path: str
+    method: str = "GET"
+    path: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
     weight: float = 1.0
     expect: tuple[int, ...] = (200,)
-    needs: tuple[str, ...] = ()
+    expect_json: str = ""
     stores: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
-    json: object = None
-    body: str | None = None
-    expect_json: object = None
-    stream: bool = False
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

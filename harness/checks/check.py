@@ -1,0 +1,44 @@
+"""The seam of all checks: a name, when it applies, what must hold first, and a pure function of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from harness.model.record import TrialRecord
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+Judge = Callable[[TrialRecord, Limits], Verdict]
+Applies = Callable[[TrialRecord], str | None]
+
+
+def always(_record: TrialRecord) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`applies` gives the reason why it does not, or None. `premises` are names of checks that must have passed."""
+
+    name: str
+    asks: str
+    judge: Judge
+    applies: Applies = always
+    premises: tuple[str, ...] = ()
+
+
+def passed(check: str, why: str, *, evidence: Mapping[str, object] | None = None, **limits: float) -> Verdict:
+    return Verdict(check, "pass", why, evidence or {}, limits)
+
+
+def failed(
+    check: str, why: str, *, evidence: Mapping[str, object] | None = None, advice: str = "", **limits: float
+) -> Verdict:
+    return Verdict(check, "fail", why, evidence or {}, limits, advice=advice)
+
+
+def inconclusive(
+    check: str, why: str, *, evidence: Mapping[str, object] | None = None, advice: str = "", **limits: float
+) -> Verdict:
+    return Verdict(check, "inconclusive", why, evidence or {}, limits, attributed_to="rig", advice=advice)
