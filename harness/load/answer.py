@@ -1,0 +1,117 @@
+"""Reads one HTTP/1.1 answer as its bytes come, and tells how far it got.
+
+Without sockets, so that every load driver can use it. A parser serves one answer only: a HEAD answer leaves it waiting
+for a body that never comes.
+"""
+
+import httptools
+
+from harness.load.rows import NO_PID, Flag
+
+
+class NotHttp(Exception):
+    """The bytes are no HTTP/1.1 answer."""
+
+
+class Answer:
+    """`status` is 0 until the headers are whole; `body` is kept only if asked for."""
+
+    __slots__ = (
+        "_chunked",
+        "_interim",
+        "_is_head",
+        "_keep_body",
+        "_length",
+        "_parser",
+        "_pid_header",
+        "body",
+        "complete",
+        "flags",
+        "keep_alive",
+        "pid",
+        "size",
+        "status",
+    )
+
+    def __init__(self, *, is_head: bool = False, keep_body: bool = False, pid_header: bytes = b"") -> None:
+        self._is_head = is_head
+        self._keep_body = keep_body
+        self._pid_header = pid_header
+        self._chunked = self._length = self._interim = False
+        self.status = self.size = 0
+        self.flags = Flag(0)
+        self.pid = NO_PID
+        self.body = bytearray()
+        self.complete = self.keep_alive = False
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+
+    def feed(self, data: bytes) -> None:
+        assert self._parser is not None
+        self.size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.complete:
+                raise NotHttp(str(error)) from error
+            self.flags |= Flag.UNSOLICITED
+
+    def end(self) -> bool:
+        """The peer closed: whether that is how the body of this answer ends."""
+        if self.status and not self.complete and not self._length and not self._chunked:
+            self.complete = True
+            self.flags |= Flag.CLOSE_DELIMITED
+        return self.complete
+
+    @property
+    def reusable(self) -> bool:
+        return self.complete and self.keep_alive and not self.flags & (Flag.UNSOLICITED | Flag.CLOSE_DELIMITED)
+
+    def release(self) -> None:
+        """Parser and answer hold each other; without this each answer would wait for the garbage collector."""
+        self._parser = None
+
+    # What follows is called by the parser.
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self.flags |= Flag.UNSOLICITED
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.complete:
+            return
+        lower = name.lower()
+        if lower == b"content-length":
+            self._length = True
+        elif lower == b"transfer-encoding":
+            self._chunked = b"chunked" in value.lower()
+        elif lower == self._pid_header and value.isdigit() and len(value) < 10:
+            self.pid = int(value)
+
+    def on_headers_complete(self) -> None:
+        if self.complete or self._parser is None:
+            return
+        status = self._parser.get_status_code()
+        self._interim = 100 <= status < 200 and status != 101
+        if self._interim:
+            self.flags |= Flag.INTERIM
+            self._length = self._chunked = False
+            return
+        self.status = status
+        if self._is_head:
+            self._complete()
+
+    def on_body(self, data: bytes) -> None:
+        if self.complete:
+            self.flags |= Flag.UNSOLICITED
+        elif self._keep_body:
+            self.body += data
+
+    def on_message_complete(self) -> None:
+        # An interim answer is a message of its own to the parser, and the real one follows.
+        if not self._interim and not self.complete:
+            self._complete()
+
+    def _complete(self) -> None:
+        assert self._parser is not None
+        self.complete = True
+        self.keep_alive = self._parser.should_keep_alive()  # forgotten as soon as this callback returns
