@@ -1,0 +1,83 @@
+"""What a load driver says to the harness: one JSON object a line on its standard output.
+
+Commands, on its standard input:
+
+    {"cmd": "prepare", "profile": {…}, "rows_file": "…"}   →  ready, or error
+    {"cmd": "start", "t0_ns": …, "origin_ns": …}           →  sum, twice a second; done at the end of the schedule
+    {"cmd": "stop", "drain_s": …}                          →  done, after what is open has ended or the time is over
+
+`t0_ns` is a moment of time.monotonic_ns; rows and sums count from `origin_ns`, so that they share the clock of the
+trial. The end of standard input means that the harness died: the driver stops at once and leaves whole rows behind.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Self:
+        """Fields that are not known here are passed over: the driver may be newer."""
+        return cls(**{field.name: raw[field.name] for field in dataclasses.fields(cls)})
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Message):
+    """`self_test` is "ok": a reset on a reused connection was seen to count as a failure."""
+
+    arrivals: int
+    connections: int
+    pid: int
+    self_test: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals(Message):
+    """Since the start: sent = answered + failed + timed_out + unfinished + in_flight."""
+
+    at_ns: int
+    scheduled: int
+    due: int
+    sent: int
+    answered: int
+    ok: int
+    failed: int
+    timed_out: int
+    unfinished: int
+    not_sent: int
+    in_flight: int
+    waiting: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSum(Totals):
+    """Totals, and what ended since the last one. Quantiles are of answered requests; None where there was none.
+
+    `lag` is how late requests left, waiting for a connection included. `hub_lag_max_ns` is the generator's own delay.
+    """
+
+    window_n: int
+    p50_ns: int | None
+    p99_ns: int | None
+    lag_p50_ns: int | None
+    lag_p99_ns: int | None
+    lag_max_ns: int | None
+    hub_lag_max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Totals):
+    """`reason`: "schedule", "stop", "parent died" or "signal". Locust's own counts are there for comparison."""
+
+    reason: str
+    rows: int
+    connections_opened: int
+    max_rss_kb: int
+    locust_requests: int
+    locust_failures: int
