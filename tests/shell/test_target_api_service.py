@@ -1,0 +1,108 @@
+"""The reference API under Gunicorn on a healthy database: what it answers, stores and logs."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from target_api_rig import Postgres, Service, migrate, postgres_cluster, pricing_service, service
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with postgres_cluster() as cluster:
+        migrate(cluster.url(), "upgrade", "head")
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def api(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    log = tmp_path_factory.mktemp("service") / "log"
+    with pricing_service() as pricing, service(postgres.url(), pricing, log) as running:
+        running.wait_for("/ready", 200, 20)
+        yield running
+
+
+def test_an_item_is_created_read_and_listed(api: Service, postgres: Postgres) -> None:
+    created = api.post("/items", {"name": "anchor"})
+    assert created.status_code == 201
+    item = created.json()
+    assert api.get(f"/items/{item['id']}").json() == item
+    assert item in api.get("/items?limit=10").json()
+    names = [row["name"] for row in postgres.fetch("SELECT name FROM items")]
+    assert names.count("anchor") == 1
+
+
+def test_what_is_wrong_is_refused(api: Service) -> None:
+    assert api.get("/items/999999999").status_code == 404
+    assert api.get("/items?limit=101").status_code == 422
+    assert api.get(f"/items/{2**70}").status_code == 422
+    for body in ({}, {"name": ""}, {"name": "a\x00b"}, {"name": "a", "price": 1}, {"name": "n" * 201}):
+        assert api.post("/items", body).status_code == 422
+
+
+def test_the_list_has_the_newest_first_and_no_more_than_asked(api: Service) -> None:
+    ids = [api.post("/items", {"name": f"chain-{n}"}).json()["id"] for n in range(4)]
+    assert [item["id"] for item in api.get("/items?limit=3").json()] == ids[:0:-1]
+
+
+def test_a_key_creates_once_and_repeats_the_answer(api: Service, postgres: Postgres) -> None:
+    first = api.post("/items", {"name": "rope"}, {"Idempotency-Key": "k-1"})
+    again = api.post("/items", {"name": "rope"}, {"Idempotency-Key": "k-1"})
+    other = api.post("/items", {"name": "sail"}, {"Idempotency-Key": "k-1"})
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert first.json() == again.json()
+    assert [r["name"] for r in postgres.fetch("SELECT name FROM items WHERE name IN ('rope', 'sail')")] == ["rope"]
+
+
+def test_a_key_sent_at_the_same_time_creates_once(api: Service, postgres: Postgres) -> None:
+    def create(_: int) -> tuple[int, int]:
+        answer = api.post("/items", {"name": "buoy"}, {"Idempotency-Key": "k-race"})
+        return answer.status_code, answer.json()["id"]
+
+    with ThreadPoolExecutor(12) as crowd:
+        answers = set(crowd.map(create, range(24)))
+    assert len(answers) == 1, answers
+    assert answers.pop()[0] == 201
+    assert len(postgres.fetch("SELECT 1 FROM items WHERE name = 'buoy'")) == 1
+
+
+@pytest.mark.parametrize(("sku", "status"), [("anchor", 200), ("broken", 503), ("wrong", 502), ("missing", 404)])
+def test_a_quote_answers_as_its_dependency_allows(api: Service, sku: str, status: int) -> None:
+    answer = api.get(f"/quotes/{sku}")
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert answer.json() == {"sku": "anchor", "cents": 1200}
+    assert ("Retry-After" in answer.headers) == (status in (502, 503))
+
+
+def test_a_slow_dependency_costs_two_seconds_and_nothing_else(api: Service) -> None:
+    with ThreadPoolExecutor(60) as crowd:
+        slow = [crowd.submit(api.get, "/quotes/slow") for _ in range(60)]
+        assert api.get("/items?limit=1").status_code == 200
+        answers = [request.result() for request in slow]
+    assert {answer.status_code for answer in answers} == {503, 504}  # 503: the bulkhead was full
+    assert all("Retry-After" in answer.headers for answer in answers)
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 4
+    assert api.get("/quotes/anchor").status_code == 200
+
+
+def test_probes_and_version_answer(api: Service) -> None:
+    for path in ("/health", "/ready", "/version"):
+        assert api.get(path).status_code == 200
+
+
+def test_a_request_id_is_taken_over_or_made(api: Service) -> None:
+    assert api.get("/version", {"X-Request-ID": "trip-7"}).headers["X-Request-ID"] == "trip-7"
+    made = {api.get("/version", asked).headers["X-Request-ID"] for asked in (None, {"X-Request-ID": "a b{}"})}
+    assert len(made) == 2
+    assert all(len(one) == 32 for one in made)
+    lines = [line for line in api.lines() if line.get("request_id") == "trip-7"]
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/version", 200)]
+
+
+def test_each_line_of_the_log_is_json_and_no_secret_is_in_it(api: Service) -> None:
+    loggers = {str(line["logger"]) for line in api.lines()}
+    assert {"gunicorn.error", "target_api.access", "target_api.readiness"} <= loggers
+    assert "rig-secret" not in api.log.read_text()
