@@ -1,0 +1,96 @@
+"""Our own connection to the database under test: opened before the fault, beside the proxy, as superuser.
+
+A probe that shares the app's role or its limit is the first to be turned away when the app holds every connection, and
+then tells of itself, not of the app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+import asyncpg
+
+from harness.errors import MachineError, UsageError
+from harness.parts.postgres_login import Login, connect, reason
+
+ANSWER_S = 2.0
+KEYS_S = 20.0
+
+# Idle sessions show their last query, so the state is what counts; our own sessions are known by their name.
+_OF_APP = """
+    FROM pg_stat_activity
+    WHERE datname = $1 AND usename = $2 AND application_name <> $3 AND backend_type = 'client backend'
+"""
+_SAMPLE = f"""
+    SELECT count(*) AS sessions,
+           count(*) FILTER (WHERE state = 'active') AS active,
+           count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction
+    {_OF_APP}
+"""
+_PORTS = f"SELECT client_port {_OF_APP} AND client_port > 0 ORDER BY client_port"
+
+
+class Sessions(NamedTuple):
+    """The app's sessions in its database, and how many the server lets in altogether."""
+
+    sessions: int
+    active: int
+    idle_in_transaction: int
+    max_connections: int
+
+
+class Reserved:
+    """One connection; calls take turns, and each is bounded, waiting for its turn included."""
+
+    def __init__(
+        self, part: str, connection: asyncpg.Connection[asyncpg.Record], of_app: tuple[str, str, str], limit: int
+    ) -> None:
+        self._part, self._connection, self._of_app, self._limit = part, connection, of_app, limit
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, part: str, login: Login, database: str, app_role: str, mark: str) -> Reserved:
+        try:
+            connection = await connect(login, database=database, name=mark)
+            limit = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise MachineError(f"No connection of our own to {part} could be opened: {reason(error)}") from error
+        return cls(part, connection, (database, app_role, mark), int(limit))
+
+    async def sample(self) -> Sessions:
+        row = (await self._fetch(_SAMPLE, *self._of_app))[0]
+        return Sessions(row["sessions"], row["active"], row["idle_in_transaction"], self._limit)
+
+    async def client_ports(self) -> list[int]:
+        """The near end of the app's sessions as the server sees them: the proxy's ports, where one is between."""
+        return [row["client_port"] for row in await self._fetch(_PORTS, *self._of_app)]
+
+    async def keys(self, query: str) -> list[str]:
+        """The first and only column of the user's query, as text; read only."""
+        try:
+            async with asyncio.timeout(KEYS_S), self._turn, self._connection.transaction(readonly=True):
+                rows = await self._connection.fetch(query)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+            raise self._silent(error) from error
+        except asyncpg.PostgresError as error:
+            raise UsageError(f"ledger.keys: the query does not run: {reason(error)}") from error
+        if any(len(row) != 1 for row in rows):
+            raise UsageError("ledger.keys must give one column: the key of each stored effect.")
+        return [str(row[0]) for row in rows]
+
+    async def close(self) -> None:
+        try:
+            await self._connection.close(timeout=ANSWER_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._connection.terminate()
+
+    async def _fetch(self, query: str, *arguments: str) -> list[asyncpg.Record]:
+        try:
+            async with asyncio.timeout(ANSWER_S), self._turn:
+                return await self._connection.fetch(query, *arguments)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise self._silent(error) from error
+
+    def _silent(self, error: BaseException) -> MachineError:
+        return MachineError(f"PostgreSQL ({self._part}) did not answer our own connection: {reason(error)}")

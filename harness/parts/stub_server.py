@@ -1,0 +1,187 @@
+"""The programmable HTTP dependency: a process of its own that speaks HTTP on a port and takes orders on stdin.
+
+Started by path (`python -I stub_server.py PORT`), so that nothing of ours is imported and it is up in a moment. Every
+path is the app's; orders and answers are JSON lines on stdin and stdout, and the end of stdin is the end of the stub.
+
+    {"id": 1, "do": "program", "routes": […], "behaviours": […], "seed": 7}    ->  {"id": 1}
+    {"id": 2, "do": "counts"}                                                  ->  {"id": 2, "total": 12, …}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections import Counter, deque
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+
+_MAX_PATHS = 1000
+_REST = "(other paths)"
+_NO_BODY = (204, 304)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """The same path; a `*` at the end of the pattern stands for any rest."""
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
+
+
+def find(entries: list[dict[str, Any]], path: str) -> dict[str, Any] | None:
+    """The first entry whose pattern fits."""
+    return next((entry for entry in entries if matches(entry["path"], path)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    delay_s: float
+    status: int
+    body: bytes
+
+
+class Dependency:
+    """What is answered, and what was asked."""
+
+    def __init__(self) -> None:
+        self.routes: list[dict[str, Any]] = []
+        self.behaviours: list[dict[str, Any]] = []
+        self.chance = random.Random(0)
+        self.total = self.hung = self.failed = 0
+        self.by_path: Counter[str] = Counter()
+        self.open: set[Connection] = set()
+
+    def program(self, order: dict[str, Any]) -> None:
+        self.routes = order.get("routes", self.routes)
+        self.behaviours = order.get("behaviours", self.behaviours)
+        self.chance = random.Random(order.get("seed", 0))
+
+    def counts(self) -> dict[str, Any]:
+        peers = sorted(connection.peer_port for connection in self.open)
+        kept = {"total": self.total, "hung": self.hung, "failed": self.failed}
+        return {**kept, "by_path": dict(self.by_path), "peers": peers}
+
+    def answer(self, path: str) -> Answer | None:
+        """None: there will be no answer."""
+        self.total += 1
+        self.by_path[path if path in self.by_path or len(self.by_path) < _MAX_PATHS else _REST] += 1
+        route = find(self.routes, path) or {}
+        behaviour = find(self.behaviours, path) or {}
+        if behaviour.get("hang"):
+            self.hung += 1
+            return None
+        delay_s = (route.get("latency_ms", 0) + behaviour.get("latency_ms", 0)) / 1000
+        if self.chance.random() < behaviour.get("error_rate", 0):
+            self.failed += 1
+            return Answer(delay_s, behaviour.get("status", 500), b'{"error": "as programmed"}')
+        return Answer(delay_s, route.get("status", 200), json.dumps(route.get("json", {})).encode())
+
+
+def encode(answer: Answer, *, head: bool, keep_alive: bool) -> bytes:
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = "Status"
+    bodiless = answer.status in _NO_BODY
+    lines = [f"HTTP/1.1 {answer.status} {phrase}"]
+    if not bodiless:
+        lines += ["content-type: application/json", f"content-length: {len(answer.body)}"]
+    lines += [f"connection: {'keep-alive' if keep_alive else 'close'}", "", ""]
+    return "\r\n".join(lines).encode() + (b"" if head or bodiless else answer.body)
+
+
+class Connection(asyncio.Protocol):
+    """One connection; requests that arrive together are answered in their order."""
+
+    def __init__(self, dependency: Dependency) -> None:
+        self._dependency = dependency
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[str, bool, bool]] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._url = b""
+        self.peer_port = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.peer_port = transport.get_extra_info("peername")[1]
+        self._dependency.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._dependency.open.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self._transport.close()
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_message_complete(self) -> None:
+        path = self._url.split(b"?", 1)[0].decode("latin-1")
+        self._waiting.append((path, self._parser.get_method() == b"HEAD", self._parser.should_keep_alive()))
+        self._next()
+
+    def _next(self) -> None:
+        if self._busy or not self._waiting:
+            return
+        path, head, keep_alive = self._waiting.popleft()
+        self._busy = True
+        answer = self._dependency.answer(path)
+        if answer is None:
+            return  # hangs: busy for ever
+        if answer.delay_s > 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(answer.delay_s, self._send, answer, head, keep_alive)
+        else:
+            self._send(answer, head, keep_alive)
+
+    def _send(self, answer: Answer, head: bool, keep_alive: bool) -> None:
+        self._timer, self._busy = None, False
+        self._transport.write(encode(answer, head=head, keep_alive=keep_alive))
+        if keep_alive:
+            self._next()
+        else:
+            self._transport.close()
+
+
+def say(**line: Any) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+async def serve(port: int) -> int:
+    dependency = Dependency()
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(lambda: Connection(dependency), "127.0.0.1", port, backlog=1024)
+    except OSError as error:
+        say(error=str(error.strerror))
+        return 3
+    orders = asyncio.StreamReader(limit=2**22)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    say(port=port)
+    async with server:
+        while line := await orders.readline():
+            order = json.loads(line)
+            if order["do"] == "program":
+                dependency.program(order)
+                say(id=order["id"])
+            elif order["do"] == "counts":
+                say(id=order["id"], **dependency.counts())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(serve(int(sys.argv[1]))))
