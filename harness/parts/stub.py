@@ -43,7 +43,8 @@ class Behaviour:
     def __post_init__(self) -> None:
         if self.latency_ms < 0 or not 0 <= self.error_rate <= 1 or not 200 <= self.status <= 599:
             raise UsageError(
-                f"A behaviour on {self.path} needs latency_ms of at least 0, error_rate from 0 to 1 and status from 200 to 599."
+                f"A behaviour on {self.path} needs latency_ms of at least 0, error_rate from 0 to 1"
+                " and status from 200 to 599."
             )
 
 

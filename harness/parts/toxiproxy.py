@@ -1,0 +1,272 @@
+"""Toxiproxy: a server of our own, and the only file that talks to it.
+
+The client library knows no timeout and looks at few answers. Here each call is bounded, each answer is compared with
+what was asked, and what cannot be is refused before it is sent. A proxy whose client stopped reading can make the
+server hang in any call that touches its toxics: that is `Wedged`, and then only a new server helps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from toxiproxy.api import APIConsumer
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+
+from harness.deployment import Address
+from harness.errors import MachineError
+from harness.parts.toxic import NAME, Toxic
+from harness.parts.toxiproxy_binary import Say, toxiproxy_binary
+from harness.system.ports import Ports
+from harness.system.process import Process, Spawner, clean_env
+from harness.system.sockets import listens
+
+CALL_S = 3.0
+_READY_S = 10.0
+_PORT_TRIES = 5
+# Loopback only: a proxy that the user's environment names must not see these calls.
+_DIRECT = {"no_proxy": "127.0.0.1"}
+
+
+class ProxyError(MachineError):
+    """Toxiproxy did not do what it was asked."""
+
+
+class Wedged(ProxyError):
+    """A call did not come back in time: the proxy, and soon the server, answers no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A link that can be broken: clients connect to `listen`, it connects to `upstream`."""
+
+    name: str
+    listen: Address
+    upstream: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyState:
+    enabled: bool
+    toxics: tuple[Toxic, ...]
+
+
+class Toxiproxy:
+    """A server that we started. One call at a time."""
+
+    def __init__(self, process: Process, port: int, ports: Ports) -> None:
+        self.process, self.address = process, Address("127.0.0.1", port)
+        self._ports = ports
+        # The library keeps host and port on the class; a class of our own for each server keeps them apart.
+        self._consumer: Any = type("Consumer", (APIConsumer,), {"host": "127.0.0.1", "port": port})
+        self._turn = asyncio.Lock()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.alive
+
+    async def create(self, name: str, upstream: Address) -> Proxy:
+        """A new proxy on a port of our own choice, which it keeps."""
+        if not NAME.fullmatch(name):
+            raise ProxyError(f"The proxy name {name!r} may have letters, digits, dot, dash and underscore only.")
+        for _ in range(_PORT_TRIES):
+            listen = Address("127.0.0.1", self._ports.take())
+            body = {"name": name, "listen": _text(listen), "upstream": _text(upstream), "enabled": True}
+            status, told = await self._call("POST", "/proxies", body)
+            if status == 500:  # the port was taken in between
+                continue
+            self._expect(status == 201, f"create {name}", status, told)
+            proxy = Proxy(name, listen, upstream)
+            state = await self.state(proxy)
+            if not listens(listen.port, [self.process.pid]):
+                raise ProxyError(f"What listens on port {listen.port} is not the proxy {name} that we made.")
+            if state != ProxyState(True, ()):
+                raise ProxyError(f"The new proxy {name} is not as it was asked for: {state}.")
+            return proxy
+        raise ProxyError(f"No port for the proxy {name} stayed free; something takes them as soon as they are chosen.")
+
+    async def state(self, proxy: Proxy) -> ProxyState:
+        """As the server has it now; name and addresses are compared too."""
+        status, told = await self._call("GET", f"/proxies/{proxy.name}")
+        self._expect(status == 200 and isinstance(told, dict), f"read {proxy.name}", status, told)
+        wanted = {"name": proxy.name, "listen": _text(proxy.listen), "upstream": _text(proxy.upstream)}
+        found = {key: told.get(key) for key in wanted}
+        if found != wanted:
+            raise ProxyError(f"The proxy {proxy.name} is {found}, not {wanted}.")
+        return ProxyState(told.get("enabled") is True, tuple(_toxic(kept) for kept in told.get("toxics") or ()))
+
+    async def toxics(self, proxy: Proxy) -> tuple[Toxic, ...]:
+        return (await self.state(proxy)).toxics
+
+    async def add(self, proxy: Proxy, toxic: Toxic) -> None:
+        """Put a toxic on; open and new connections feel it at once."""
+        status, told = await self._call("POST", f"/proxies/{proxy.name}/toxics", _body(toxic))
+        self._expect(status == 200, f"add {toxic.name} to {proxy.name}", status, told)
+        await self._compare(proxy, toxic)
+
+    async def update(self, proxy: Proxy, toxic: Toxic) -> None:
+        """Change the attributes of a toxic that is on; its type and stream stay."""
+        status, told = await self._call("POST", f"/proxies/{proxy.name}/toxics/{toxic.name}", _body(toxic))
+        self._expect(status == 200, f"change {toxic.name} on {proxy.name}", status, told)
+        await self._compare(proxy, toxic)
+
+    async def remove(self, proxy: Proxy, toxic_name: str) -> None:
+        """Take one toxic off and keep the connections (of `timeout`, they are closed).
+
+        Under load this is the call that can wedge: a client with megabytes outstanding that stopped reading is enough.
+        """
+        status, told = await self._call("DELETE", f"/proxies/{proxy.name}/toxics/{toxic_name}")
+        self._expect(status == 204, f"remove {toxic_name} from {proxy.name}", status, told)
+        if any(toxic.name == toxic_name for toxic in await self.toxics(proxy)):
+            raise ProxyError(f"The toxic {toxic_name} is still on {proxy.name}.")
+
+    async def disable(self, proxy: Proxy) -> None:
+        """Cut every connection and refuse new ones."""
+        await self._switch(proxy, False)
+
+    async def enable(self, proxy: Proxy) -> None:
+        """Listen again, on the same port."""
+        await self._switch(proxy, True)
+
+    async def delete(self, proxy: Proxy) -> None:
+        status, told = await self._call("DELETE", f"/proxies/{proxy.name}")
+        self._expect(status == 204, f"delete {proxy.name}", status, told)
+        status, told = await self._call("GET", f"/proxies/{proxy.name}")
+        self._expect(status == 404, f"find {proxy.name} gone", status, told)
+
+    async def heal(self, proxy: Proxy) -> None:
+        """No toxic and enabled, whatever was on. With a toxic on it disables first, for `remove` could wedge."""
+        state = await self.state(proxy)
+        if state.toxics and state.enabled:
+            await self.disable(proxy)
+        for toxic in state.toxics:
+            await self.remove(proxy, toxic.name)
+        if state.toxics or not state.enabled:
+            await self.enable(proxy)
+        healed = await self.state(proxy)
+        if healed != ProxyState(True, ()):
+            raise ProxyError(f"The proxy {proxy.name} could not be healed: {healed}.")
+
+    async def stop(self) -> None:
+        """End the server, and with it every proxied connection."""
+        await self.process.end(grace_s=2.0)
+
+    async def _switch(self, proxy: Proxy, enabled: bool) -> None:
+        word = "enable" if enabled else "disable"
+        status, told = await self._call("POST", f"/proxies/{proxy.name}", {"enabled": enabled})
+        self._expect(status == 200, f"{word} {proxy.name}", status, told)
+        state = await self.state(proxy)
+        if state.enabled is not enabled or listens(proxy.listen.port, [self.process.pid]) is not enabled:
+            raise ProxyError(f"The proxy {proxy.name} did not {word}.")
+
+    async def _compare(self, proxy: Proxy, toxic: Toxic) -> None:
+        wanted = Toxic(toxic.name, toxic.type, toxic.stream, toxic.complete())
+        found = [kept for kept in await self.toxics(proxy) if kept.name == toxic.name]
+        if found != [wanted]:
+            raise ProxyError(f"{proxy.name} has {found}, not {wanted} as it was asked.")
+
+    async def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> tuple[int, Any]:
+        async with self._turn:
+            if not self.alive:
+                raise ProxyError(f"Toxiproxy has ended (exit code {self.process.exit_code}).")
+            return await asyncio.to_thread(self._request, method, path, body)
+
+    def _request(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, Any]:
+        bounds: dict[str, Any] = {"timeout": CALL_S, "proxies": _DIRECT}
+        try:
+            if method == "GET":
+                response = self._consumer.get(path, **bounds)
+            elif method == "DELETE":
+                response = self._consumer.delete(path, **bounds)
+            else:
+                response = self._consumer.post(path, json=body, **bounds)
+        except (NotFound, ProxyExists, InvalidToxic) as error:
+            return _STATUS[type(error)], _words(error)
+        except requests.Timeout:
+            raise Wedged(f"Toxiproxy did not answer {method} {path} within {CALL_S:g} s.") from None
+        except requests.RequestException as error:
+            raise ProxyError(f"Toxiproxy does not answer {method} {path}: {type(error).__name__}.") from error
+        if response.status_code == 503:
+            raise Wedged(f"Toxiproxy gave up {method} {path}.")
+        try:
+            return response.status_code, response.json() if response.content else None
+        except requests.JSONDecodeError:
+            return response.status_code, response.text[:200]
+
+    def _expect(self, holds: bool, what: str, status: int, told: object) -> None:
+        if not holds:
+            reason = told.get("error", told) if isinstance(told, dict) else told
+            raise ProxyError(f"Toxiproxy refused to {what}: {reason} (status {status}).")
+
+
+_STATUS: Mapping[type[BaseException], int] = {InvalidToxic: 400, NotFound: 404, ProxyExists: 409}
+
+
+def _words(error: BaseException) -> str:
+    """The library's errors hold the answer's bytes."""
+    told = error.args[0] if error.args else ""
+    text = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip()
+
+
+def _text(address: Address) -> str:
+    return f"{address.host}:{address.port}"
+
+
+def _body(toxic: Toxic) -> dict[str, object]:
+    kept = {"name": toxic.name, "type": toxic.type, "stream": toxic.stream}
+    return {**kept, "toxicity": 1.0, "attributes": toxic.complete()}
+
+
+def _toxic(told: Mapping[str, Any]) -> Toxic:
+    if told.get("toxicity") != 1:
+        raise ProxyError(f"The toxic {told.get('name')} has toxicity {told.get('toxicity')}, not 1.")
+    return Toxic(told["name"], told["type"], told["stream"], dict(told["attributes"]))
+
+
+async def start_toxiproxy(spawner: Spawner, ports: Ports, folder: Path, say: Say) -> Toxiproxy:
+    """A server without proxies; `folder` takes its log."""
+    binary = await toxiproxy_binary(spawner, folder, say)
+    log = folder / "toxiproxy.log"
+    for _ in range(_PORT_TRIES):
+        port = ports.take()
+        process = spawner.spawn(
+            [str(binary), "-host", "127.0.0.1", "-port", str(port)],
+            name="toxiproxy",
+            # One line for each connection would be written otherwise.
+            env=clean_env(LOG_LEVEL="warn"),
+            cwd=folder,
+            log=log,
+        )
+        server = Toxiproxy(process, port, ports)
+        try:
+            if await _answers(server):
+                return server
+        except BaseException:
+            await server.stop()
+            raise
+    lines = log.read_text("utf-8", "replace").strip().splitlines() or ["its log is empty"]
+    raise MachineError(f"Toxiproxy ({binary}) does not start: {lines[-1]}")
+
+
+async def _answers(server: Toxiproxy) -> bool:
+    """True once it is the process that we started, without proxies; False when it ended, as on a port taken."""
+    end = time.monotonic() + _READY_S
+    while time.monotonic() < end:
+        if not server.alive:
+            return False
+        if listens(server.address.port, [server.process.pid]):
+            status, told = await server._call("GET", "/proxies")
+            server._expect(status == 200 and told == {}, "start without proxies", status, told)
+            return True
+        await asyncio.sleep(0.02)
+    raise MachineError(f"Toxiproxy did not answer within {_READY_S:g} s.")
