@@ -63,7 +63,7 @@ class Readiness:
         self.verdict = ReadyVerdict()
         self.connection: asyncpg.Connection | None = None
         self.watcher: asyncio.Task[None] | None = None
-        self.abandoned: set[asyncio.Task[None]] = set()
+        self.asking: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         self.watcher = asyncio.create_task(self.watch(), name="readiness")
@@ -72,6 +72,8 @@ class Readiness:
         if self.watcher is not None:
             self.watcher.cancel()
             await asyncio.wait({self.watcher}, timeout=1)
+        for task in self.asking:
+            task.cancel()
         self.drop_connection()
 
     def reason_not_ready(self) -> str | None:
@@ -89,9 +91,11 @@ class Readiness:
 
     async def look(self) -> tuple[bool, str]:
         task = asyncio.create_task(self.ask())
+        self.asking.add(task)
+        task.add_done_callback(self.forget)
         await asyncio.wait({task}, timeout=self.timeout_s)
         if not task.done():
-            self.abandon(task)
+            task.cancel()  # and not waited for: it ends when it can
             self.drop_connection()
             return False, f"The database did not answer within {self.timeout_s:g} s."
         if error := task.exception():
@@ -104,16 +108,10 @@ class Readiness:
             self.connection = await connect(**self.options)
         await self.connection.execute("SELECT 1")
 
-    def abandon(self, task: asyncio.Task[None]) -> None:
-        """Cancel without waiting: the task ends when it can, and until then it is kept from the garbage collector."""
-        task.cancel()
-        self.abandoned.add(task)
-        task.add_done_callback(self.forget)
-
     def forget(self, task: asyncio.Task[None]) -> None:
-        self.abandoned.discard(task)
+        self.asking.discard(task)
         if not task.cancelled():
-            task.exception()
+            task.exception()  # marks it as seen, where nobody waits for it any more
 
     def drop_connection(self) -> None:
         if self.connection is not None:

@@ -176,6 +176,7 @@ class Pricing(BaseHTTPRequestHandler):
     """The SKU says what happens: slow, late, broken, wrong, missing, else a price."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # one segment for each answer: two would wait for a delayed acknowledgement
     released = threading.Event()
 
     def do_GET(self) -> None:
