@@ -1,0 +1,50 @@
+"""PostgreSQL as the reserved superuser connection sees it (T17): the app's sessions and the server's limit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import asyncpg
+
+from harness.errors import HarnessError
+from harness.model.observation import DatabaseSampled, Noted
+from harness.probes.ticks import ticks
+from harness.probes.watch import Watch
+
+PERIOD_S = 1.0
+TIMEOUT_S = 2.0
+_FAILURES = (OSError, TimeoutError, HarnessError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Sampled(Protocol):
+    """What can count sessions; it does not pass the proxy."""
+
+    async def sample(self) -> tuple[int, int, int, int]:
+        """Sessions of the app, those active, those idle in transaction, and max_connections."""
+
+
+class DatabaseProbe:
+    """Emits DatabaseSampled at 1 Hz. While the database cannot be asked there are no samples; that is noted once."""
+
+    def __init__(self, watch: Watch, part: str, reserved: Sampled) -> None:
+        self._watch, self._part, self._reserved = watch, part, reserved
+        self._noted = False
+
+    async def run(self) -> None:
+        async for _ in ticks(PERIOD_S):
+            sent_ns = self._watch.clock.now_ns()
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    counts = await self._reserved.sample()
+            except _FAILURES as error:
+                self._note(error, sent_ns)
+                continue
+            self._watch.emit(DatabaseSampled(self._part, *counts, sent_ns, self._watch.clock.now_ns()))
+
+    def _note(self, error: Exception, sent_ns: int) -> None:
+        if self._noted:
+            return
+        self._noted = True
+        text = f"The sessions at {self._part} could not be counted: {type(error).__name__}: {error}."
+        self._watch.emit(Noted("database-unseen", text, {"part": self._part}, sent_ns, self._watch.clock.now_ns()))

@@ -1,0 +1,145 @@
+"""Was the machine fit to judge? Our own loop's lag, a trivial server beside the app, stolen time, CPU pressure.
+
+Neighbours on the machine make healthy apps look ill (T34). The lag is the worst lateness of a 20 ms ticker, so that a
+stall between two samples is seen too; the control is asked over one connection that stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.deployment import Address
+from harness.model.observation import MachineSampled
+from harness.probes.http import Answer, Connection, connect, get_request
+from harness.probes.ticks import ticks
+from harness.probes.watch import Watch
+
+SAMPLE_S = 0.25
+TICK_S = 0.02
+CONTROL_TIMEOUT_S = 1.0
+
+
+class LoopLag:
+    """Worst lateness of a ticker on this loop since it was last asked."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._worst_s = 0.0
+        self._due_s = self._loop.time() + TICK_S
+        self._handle = self._loop.call_at(self._due_s, self._tick)
+
+    def take_ms(self) -> float:
+        """The worst since the last call; a tick that is overdue now counts too."""
+        worst_s = max(self._worst_s, self._loop.time() - self._due_s)
+        self._worst_s = 0.0
+        return 1000 * worst_s
+
+    def stop(self) -> None:
+        self._handle.cancel()
+
+    def _tick(self) -> None:
+        now_s = self._loop.time()
+        self._worst_s = max(self._worst_s, now_s - self._due_s)
+        self._due_s = now_s + TICK_S
+        self._handle = self._loop.call_at(self._due_s, self._tick)
+
+
+class Control:
+    """The answer time of a trivial server of ours; −1 when it did not answer in a second."""
+
+    def __init__(self, watch: Watch, address: Address) -> None:
+        self._clock, self._address = watch.clock, address
+        self._request = get_request(address, "/")
+        self._connection: Connection | None = None
+
+    async def ask_ms(self) -> float:
+        sent_ns = self._clock.now_ns()
+        if self._connection is None or not self._connection.open:
+            opened = await connect(self._address, self._clock, CONTROL_TIMEOUT_S)
+            if isinstance(opened, Answer):
+                return -1.0
+            self._connection = opened
+        answer = await self._connection.ask(self._request, CONTROL_TIMEOUT_S)
+        if not answer.reusable:
+            self.close()
+        return (answer.done_ns - sent_ns) / 1e6 if answer.outcome == "answered" else -1.0
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTimes:
+    """Counters since boot: all and stolen CPU time in ticks, and the time some task waited for a CPU (−1: unknown)."""
+
+    total: int
+    stolen: int
+    waited_us: int
+    at_s: float
+
+    @classmethod
+    def read(cls) -> CpuTimes:
+        words = _first_line("/proc/stat").split()[1:9]  # guest time is a part of user time
+        ticks_of = [int(word) for word in words]
+        pressure = _first_line("/proc/pressure/cpu").rpartition("total=")[2]
+        return cls(
+            total=sum(ticks_of),
+            stolen=ticks_of[7] if len(ticks_of) > 7 else 0,
+            waited_us=int(pressure) if pressure.isdigit() else -1,
+            at_s=time.monotonic(),
+        )
+
+    def steal_share(self, before: CpuTimes) -> float:
+        total = self.total - before.total
+        return max(0.0, (self.stolen - before.stolen) / total) if total > 0 else 0.0
+
+    def pressure_share(self, before: CpuTimes) -> float:
+        """0 where the kernel does not tell."""
+        if self.waited_us < 0 or before.waited_us < 0 or self.at_s <= before.at_s:
+            return 0.0
+        return min(1.0, (self.waited_us - before.waited_us) / 1e6 / (self.at_s - before.at_s))
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().partition("\n")[0]
+    except OSError:
+        return ""
+
+
+class MachineProbe:
+    """Emits MachineSampled at 4 Hz; its stamps are the ends of the interval that it speaks of."""
+
+    def __init__(self, watch: Watch, control: Address) -> None:
+        self._watch, self._address = watch, control
+
+    async def run(self) -> None:
+        control = Control(self._watch, self._address)
+        lag = LoopLag()
+        before, since_ns = CpuTimes.read(), self._watch.clock.now_ns()
+        beat = ticks(SAMPLE_S)
+        await anext(beat)
+        try:
+            async for _ in beat:
+                control_ms = await control.ask_ms()
+                now, now_ns = CpuTimes.read(), self._watch.clock.now_ns()
+                self._watch.emit(
+                    MachineSampled(
+                        loop_lag_ms=lag.take_ms(),
+                        control_ms=control_ms,
+                        steal_share=now.steal_share(before),
+                        cpu_pressure_share=now.pressure_share(before),
+                        harness_cpu_s=time.process_time(),
+                        sent_ns=since_ns,
+                        done_ns=now_ns,
+                    )
+                )
+                before, since_ns = now, now_ns
+        finally:
+            lag.stop()
+            control.close()
