@@ -8,6 +8,8 @@ import httptools
 
 from harness.load.rows import NO_PID, Flag
 
+_SWITCHED = 101
+
 
 class NotHttp(Exception):
     """The bytes are no HTTP/1.1 answer."""
@@ -51,8 +53,8 @@ class Answer:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self.complete:
-                raise NotHttp(str(error)) from error
+            if not self.complete or self.status == _SWITCHED:
+                raise NotHttp(str(error) or "it switched to another protocol, unasked") from error
             self.flags |= Flag.UNSOLICITED
 
     def end(self) -> bool:
@@ -91,7 +93,7 @@ class Answer:
         if self.complete or self._parser is None:
             return
         status = self._parser.get_status_code()
-        self._interim = 100 <= status < 200 and status != 101
+        self._interim = 100 <= status < 200 and status != _SWITCHED
         if self._interim:
             self.flags |= Flag.INTERIM
             self._length = self._chunked = False
