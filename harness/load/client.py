@@ -32,7 +32,7 @@ class LoadDied(MachineError):
 
 
 class Child(Protocol):
-    """What is needed of a started process; asyncio's own has it. Without a stderr, errors are told without its lines."""
+    """What is needed of a started process; asyncio's own has it. Without a stderr, errors come without its lines."""
 
     @property
     def pid(self) -> int: ...
@@ -172,6 +172,7 @@ class LoadDriver:
                 self._hear(json.loads(line))
         except ValueError as error:
             self._error = f"it said something that is not of the protocol: {error}"
+            self._child.kill()
         finally:
             await self._notice_end()
 
