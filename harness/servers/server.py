@@ -1,0 +1,83 @@
+"""What a server is to the harness: how it is started, what its options mean, and which of its processes are workers.
+
+A server is a value made of pure functions. What only the app's own interpreter can know (which options its version
+takes, what a configuration file says) is asked with `question`, a program text that this interpreter runs;
+`harness.resolve` asks it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from harness.model.target import Scalar, Target
+from harness.model.trial import ServerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLimit:
+    """A defect of the server that no setting of the user can mend. `check` passes with a note within it.
+
+    `versions` is the tested range in words, `source` where it is shown.
+    """
+
+    check: str
+    versions: str
+    says: str
+    source: str
+
+
+class Note(NamedTuple):
+    """A line of the server's log that means something. `pid` is −1 where the line names none."""
+
+    what: str
+    pid: int
+
+
+Argv = Callable[[Target, str, int, int, Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One kind of server.
+
+    `table` is the name of its table of options in a target file. `ours` maps each option that is not the user's to the
+    reason. `argv(target, host, port, workers, flags)` is its command line; `flags` come from the answer to `question`.
+    `supervised(workers)`: is there a supervisor above that many workers, or is the process itself the worker?
+    `is_worker(command)`: is a direct child of the supervisor with that command line a worker?
+    `settings(answer, workers)` reads the settings in force out of the answer.
+    """
+
+    id: str
+    table: str
+    install: str
+    ours: Mapping[str, str]
+    question: str
+    argv: Argv
+    supervised: Callable[[int], bool]
+    is_worker: Callable[[str], bool]
+    note: Callable[[str], Note | None]
+    settings: Callable[[Mapping[str, Any], int], ServerSettings]
+    known_limits: tuple[KnownLimit, ...] = ()
+
+    def options(self, target: Target, config: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """The options of the target file, then those of a trial's configuration (`gunicorn.timeout`)."""
+        prefix = f"{self.table}."
+        varied = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+        return {**target.options.get(self.table, {}), **varied}
+
+
+def is_helper(command: str) -> bool:
+    """Processes that multiprocessing keeps beside the workers."""
+    return any(word in command for word in ("resource_tracker", "multiprocessing.forkserver"))
+
+
+def read_line(line: str, patterns: Sequence[tuple[str, re.Pattern[str]]]) -> Note | None:
+    """The first pattern that is found, with the pid in its first group, if any."""
+    for what, pattern in patterns:
+        if found := pattern.search(line):
+            pid = found.group(1) if pattern.groups else None
+            return Note(what, int(pid) if pid else -1)
+    return None
