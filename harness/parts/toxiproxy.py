@@ -25,7 +25,7 @@ from harness.parts.toxic import NAME, Toxic
 from harness.parts.toxiproxy_binary import Say, toxiproxy_binary
 from harness.system.ports import Ports
 from harness.system.process import Process, Spawner, clean_env
-from harness.system.sockets import listens
+from harness.system.sockets import LISTEN, listens, tcp_rows
 
 CALL_S = 3.0
 _READY_S = 10.0
@@ -259,12 +259,15 @@ async def start_toxiproxy(spawner: Spawner, ports: Ports, folder: Path, say: Say
 
 
 async def _answers(server: Toxiproxy) -> bool:
-    """True once it is the process that we started, without proxies; False when it ended, as on a port taken."""
-    end = time.monotonic() + _READY_S
+    """True once it is the process that we started, without proxies; False on a port that is taken."""
+    end, port = time.monotonic() + _READY_S, server.address.port
     while time.monotonic() < end:
-        if not server.alive:
+        taken = any(row.state == LISTEN and row.local_port == port for row in tcp_rows())
+        ours = listens(port, [server.process.pid])  # asked later: so what listens is another's, or ours
+        if not server.alive or (taken and not ours):
+            await server.stop()
             return False
-        if listens(server.address.port, [server.process.pid]):
+        if ours:
             status, told = await server._call("GET", "/proxies")
             server._expect(status == 200 and told == {}, "start without proxies", status, told)
             return True
