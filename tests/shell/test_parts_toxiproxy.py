@@ -1,0 +1,293 @@
+"""Toxiproxy as a part: what each call does to open and to new connections, and that nothing is taken on trust."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import statistics
+import time
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from parts_rig import Bench, Chosen, bench, taken_port, until
+
+from harness.deployment import Address
+from harness.parts.toxic import Toxic
+from harness.parts.toxiproxy import Proxy, ProxyError, ProxyState, Toxiproxy, Wedged, start_toxiproxy
+
+pytestmark = pytest.mark.real
+
+LATENCY = Toxic("slow", "latency", "downstream", {"latency": 100})
+BLACKHOLE = Toxic("hole", "timeout", "downstream", {"timeout": 0})
+CLEAN = ProxyState(True, ())
+
+
+class Line:
+    """A client that sends a byte and waits for its echo."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def open(cls, proxy: Proxy) -> "Line":
+        return cls(*await asyncio.open_connection(proxy.listen.host, proxy.listen.port))
+
+    async def echo(self) -> float:
+        """Seconds for one round trip; EOFError when the connection is closed."""
+        began = time.perf_counter()
+        self.writer.write(b"x")
+        if not await self.reader.read(1):
+            raise EOFError
+        return time.perf_counter() - began
+
+    async def median(self) -> float:
+        return statistics.median([await self.echo() for _ in range(5)])
+
+    async def is_cut(self, within_s: float = 2.0) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                return await self.reader.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    async def close(self) -> None:
+        self.writer.close()
+        await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def link() -> AsyncIterator[tuple[Bench, Toxiproxy, Proxy]]:
+    async with bench() as b:
+        echo = await asyncio.start_server(_echo, "127.0.0.1", b.ports.take())
+        server = await start_toxiproxy(b.spawner, b.ports, b.folder, print)
+        try:
+            proxy = await server.create("echo", Address("127.0.0.1", echo.sockets[0].getsockname()[1]))
+            yield b, server, proxy
+        finally:
+            await server.stop()
+            echo.close()
+            await echo.wait_closed()
+
+
+def test_latency_holds_on_an_open_and_on_a_new_connection_and_goes_again() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            old = await Line.open(proxy)
+            assert await old.median() < 0.05
+            await server.add(proxy, LATENCY)
+            assert await server.state(proxy) == ProxyState(
+                True, (Toxic("slow", "latency", "downstream", LATENCY.complete()),)
+            )
+            new = await Line.open(proxy)
+            for line in (old, new):
+                assert 0.09 < await line.median() < 0.16
+            await server.update(proxy, Toxic("slow", "latency", "downstream", {"latency": 200}))
+            assert 0.19 < await old.median() < 0.30
+            await server.remove(proxy, "slow")
+            assert await server.state(proxy) == CLEAN
+            for line in (old, new):
+                assert await line.median() < 0.05
+                await line.close()
+
+    asyncio.run(run())
+
+
+def test_disable_cuts_and_refuses_and_enable_keeps_the_port() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            old = await Line.open(proxy)
+            await old.echo()
+            await server.disable(proxy)
+            assert await old.is_cut()
+            with pytest.raises(ConnectionRefusedError):
+                await Line.open(proxy)
+            assert not (await server.state(proxy)).enabled
+            await server.enable(proxy)
+            new = await Line.open(proxy)
+            await new.echo()
+            await new.close()
+            await old.close()
+
+    asyncio.run(run())
+
+
+def test_a_blackhole_passes_nothing_and_closes_when_it_is_lifted() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            old = await Line.open(proxy)
+            await old.echo()
+            await server.add(proxy, BLACKHOLE)
+            new = await Line.open(proxy)
+            for line in (old, new):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await line.echo()
+            await server.remove(proxy, "hole")
+            for line in (old, new):
+                assert await line.is_cut()
+                await line.close()
+            fresh = await Line.open(proxy)
+            await fresh.echo()
+            await fresh.close()
+
+    asyncio.run(run())
+
+
+def test_heal_lifts_whatever_is_on_and_may_be_repeated() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            await server.add(proxy, LATENCY)
+            await server.add(proxy, BLACKHOLE)
+            await server.disable(proxy)
+            for _ in range(2):
+                await server.heal(proxy)
+                assert await server.state(proxy) == CLEAN
+            line = await Line.open(proxy)
+            await line.echo()
+            await server.heal(proxy)  # nothing is on: the connection stays
+            await line.echo()
+            await line.close()
+            await server.delete(proxy)
+            with pytest.raises(ProxyError, match="proxy not found"):
+                await server.state(proxy)
+
+    asyncio.run(run())
+
+
+def test_heal_returns_while_a_client_does_not_read() -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(b"x" * 16_000_000)
+            await writer.drain()
+            await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def run() -> None:
+        async with link() as (b, server, _):
+            source = await asyncio.start_server(pour, "127.0.0.1", b.ports.take())
+            proxy = await server.create("pour", Address("127.0.0.1", source.sockets[0].getsockname()[1]))
+            await server.add(proxy, LATENCY)
+            with socket.create_connection(("127.0.0.1", proxy.listen.port)) as deaf:
+                deaf.setblocking(False)
+                await until(lambda: _unread(deaf) > 60_000, 5, "bytes wait for the client")
+                began = time.monotonic()
+                await server.heal(proxy)
+                assert time.monotonic() - began < 2
+                assert await server.state(proxy) == CLEAN
+            source.close()
+            await source.wait_closed()
+
+    asyncio.run(run())
+
+
+def _unread(client: socket.socket) -> int:
+    try:
+        return len(client.recv(1_000_000, socket.MSG_PEEK))
+    except BlockingIOError:
+        return 0
+
+
+def test_what_the_server_refuses_or_changes_is_told() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            await server.add(proxy, LATENCY)
+            with pytest.raises(ProxyError, match="toxic already exists"):
+                await server.add(proxy, LATENCY)
+            with pytest.raises(ProxyError, match="toxic not found"):
+                await server.remove(proxy, "other")
+            # Of a toxic that is on, Toxiproxy changes the attributes only, and says 200 to the rest.
+            with pytest.raises(ProxyError, match="as it was asked"):
+                await server.update(proxy, Toxic("slow", "latency", "upstream", {"latency": 100}))
+            with pytest.raises(ProxyError, match="already exists"):
+                await server.create("echo", proxy.upstream)
+            with pytest.raises(ProxyError, match="proxy name"):
+                await server.create("a/b", proxy.upstream)
+            await asyncio.to_thread(_interfere, server, {"toxicity": 0.5})
+            with pytest.raises(ProxyError, match="toxicity"):
+                await server.state(proxy)
+
+    asyncio.run(run())
+
+
+def _interfere(server: Toxiproxy, body: dict[str, object]) -> None:
+    url = f"{server.address.url}/proxies/echo/toxics/slow"
+    request = urllib.request.Request(url, json.dumps(body).encode(), method="PATCH")
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=3) as response:
+        assert response.status == 200
+
+
+def test_ports_that_are_taken_are_passed_over() -> None:
+    async def run() -> None:
+        with taken_port() as one, taken_port() as other:
+            async with bench() as b:
+                ports = Chosen(one, 0, other)
+                ports.first[1] = b.ports.take()
+                server = await start_toxiproxy(b.spawner, ports, b.folder, print)
+                assert server.address.port != one
+                proxy = await server.create("p", Address("127.0.0.1", b.ports.take()))
+                assert proxy.listen.port not in (one, other)
+                await server.stop()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_is_killed_is_noticed_at_once() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            server.process.signal(signal.SIGKILL)
+            await until(lambda: not server.alive, 1, "the end is seen")
+            began = time.monotonic()
+            for call in (server.state(proxy), server.heal(proxy), server.add(proxy, LATENCY)):
+                with pytest.raises(ProxyError, match="has ended"):
+                    await call
+            assert time.monotonic() - began < 1
+
+    asyncio.run(run())
+
+
+def test_a_server_that_does_not_answer_is_wedged() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            server.process.signal(signal.SIGSTOP)
+            began = time.monotonic()
+            with pytest.raises(Wedged):
+                await server.state(proxy)
+            assert 2.5 < time.monotonic() - began < 5
+            server.process.signal(signal.SIGCONT)
+            assert await server.state(proxy) == CLEAN
+
+    asyncio.run(run())
+
+
+def test_two_servers_are_kept_apart_and_the_users_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    async def run() -> None:
+        async with link() as (b, server, proxy):
+            folder = b.folder / "second"
+            os.mkdir(folder)
+            second = await start_toxiproxy(b.spawner, b.ports, folder, print)
+            with pytest.raises(ProxyError, match="not found"):
+                await second.state(proxy)
+            await second.stop()
+            assert await server.state(proxy) == CLEAN
+
+    asyncio.run(run())
