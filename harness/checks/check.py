@@ -12,6 +12,13 @@ from harness.model.verdict import Verdict
 Judge = Callable[[TrialRecord, Limits], Verdict]
 Applies = Callable[[TrialRecord], str | None]
 
+STARTS = "starts"
+MACHINE_FIT = "machine-fit"
+BASELINE_STEADY = "baseline-steady"
+LOAD_PROVEN = "load-proven"
+FAULT_PROVEN = "fault-proven"
+PREMISES = frozenset({STARTS, MACHINE_FIT, BASELINE_STEADY, LOAD_PROVEN, FAULT_PROVEN})
+
 
 def always(_record: TrialRecord) -> str | None:
     return None
@@ -19,7 +26,10 @@ def always(_record: TrialRecord) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`applies` gives the reason why it does not, or None. `premises` are names of checks that must have passed."""
+    """`applies` gives the reason why it does not, or None. `premises` are names of checks that must have passed.
+
+    A premise that does not apply to a trial is no hindrance.
+    """
 
     name: str
     asks: str
@@ -28,17 +38,29 @@ class Check:
     premises: tuple[str, ...] = ()
 
 
-def passed(check: str, why: str, *, evidence: Mapping[str, object] | None = None, **limits: float) -> Verdict:
-    return Verdict(check, "pass", why, evidence or {}, limits)
+def passed(
+    check: str, why: str, *, evidence: Mapping[str, object] | None = None, limits: Mapping[str, float] | None = None
+) -> Verdict:
+    return Verdict(check, "pass", why, evidence or {}, limits or {})
 
 
 def failed(
-    check: str, why: str, *, evidence: Mapping[str, object] | None = None, advice: str = "", **limits: float
+    check: str,
+    why: str,
+    *,
+    evidence: Mapping[str, object] | None = None,
+    limits: Mapping[str, float] | None = None,
+    advice: str = "",
 ) -> Verdict:
-    return Verdict(check, "fail", why, evidence or {}, limits, advice=advice)
+    return Verdict(check, "fail", why, evidence or {}, limits or {}, advice=advice)
 
 
 def inconclusive(
-    check: str, why: str, *, evidence: Mapping[str, object] | None = None, advice: str = "", **limits: float
+    check: str,
+    why: str,
+    *,
+    evidence: Mapping[str, object] | None = None,
+    limits: Mapping[str, float] | None = None,
+    advice: str = "",
 ) -> Verdict:
-    return Verdict(check, "inconclusive", why, evidence or {}, limits, attributed_to="rig", advice=advice)
+    return Verdict(check, "inconclusive", why, evidence or {}, limits or {}, attributed_to="rig", advice=advice)

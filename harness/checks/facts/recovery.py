@@ -1,0 +1,206 @@
+"""How long the service took to come back: readiness, requests and, after a worker's fault, the worker itself.
+
+    bite ────────── lift ─────── ready ──── requests ─────────── end of the load
+                     │◀─ ready_s ─▶│            │
+                     │◀────── requests_s ──────▶│ the start of the first three good seconds
+
+A service is ready from the first good answer on after which no bad one followed, on fresh connections and on each
+worker. Requests are good from the start of the first three seconds in a row in which 99 % of what was due was answered
+as expected within the SLO (one bad request of 10 to 199 is let pass, none of fewer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.load.rows import NOT_SENT, UNFINISHED, Outcome, Rows, in_group
+from harness.load.samples import ends_ns
+from harness.model.observation import LoadEnded, ProbeAnswered
+from harness.model.record import Span, TrialRecord
+from harness.model.target import Limits
+
+from .machine import excused
+from .probes import Stream, fresh, pids_at, pids_before, pinned, spec_of, steady_since
+from .troubles import SIGTERM, Trouble, sigterm_ns, troubles
+
+SECOND = 1_000_000_000
+WINDOWS = 3
+_STEP_NS = SECOND // 4
+_SUPERVISOR_SLACK_S = 2.0  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (servers.md 1f)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Moments on the trial's clock; None: not seen. `silent` are workers alive at the end that nothing was heard of.
+
+    `due_ns`: the latest moment for all of it. `watched_ns`: until when the record could have shown it.
+    """
+
+    lift_ns: int
+    due_ns: int
+    watched_ns: int
+    ready_ns: int | None
+    requests_ns: int | None
+    worker_ns: int | None
+    late_streams: tuple[str, ...]
+    silent: tuple[int, ...]
+
+    @property
+    def recovered_ns(self) -> int | None:
+        if self.ready_ns is None or self.requests_ns is None or self.worker_ns is None:
+            return None
+        return max(self.ready_ns, self.requests_ns, self.worker_ns)
+
+    @property
+    def in_time(self) -> bool:
+        recovered = self.recovered_ns
+        return recovered is not None and recovered <= self.due_ns
+
+
+def worker_back_ns(record: TrialRecord, trouble: Trouble) -> int | None:
+    """When a hurt worker was made good: another in its place answered, or it answered itself after the lift."""
+    before = pids_before(record, trouble.applied.done_ns)
+    lift_ns = trouble.lifted.done_ns if trouble.lifted else None
+    for seen in sorted(record.of(ProbeAnswered), key=lambda probe: probe.done_ns):
+        if seen.via != "pinned" or not seen.good or seen.done_ns <= trouble.applied.done_ns:
+            continue
+        thawed = seen.pid == trouble.pid and lift_ns is not None and seen.sent_ns >= lift_ns
+        new = seen.pid not in before and len(pids_at(record, seen.done_ns)) >= record.trial.workers
+        if new or thawed:
+            return seen.done_ns
+    return None
+
+
+def hurt_until_ns(record: TrialRecord, trouble: Trouble) -> int:
+    """When a fault was over: lifted, or for a worker made good; the end of the fault phase where neither was seen."""
+    lift_ns = trouble.lifted.done_ns if trouble.lifted else None
+    back_ns = worker_back_ns(record, trouble) if trouble.what == "worker" else lift_ns
+    if back_ns is not None:
+        return back_ns
+    phase = record.phase("fault")
+    return max(trouble.applied.done_ns, lift_ns or 0, phase.end_ns if phase else record.last_ns)
+
+
+def bite(record: TrialRecord) -> Span | None:
+    """From the first fault to the end of the last one; None where nothing was broken."""
+    found = troubles(record)
+    if not found:
+        return None
+    return Span(min(t.applied.sent_ns for t in found), max(hurt_until_ns(record, t) for t in found))
+
+
+def load_end_ns(record: TrialRecord) -> int:
+    """Until when the load went on: the driver was stopped, or the service was asked to end."""
+    ended = record.of(LoadEnded)
+    return min(ended[-1].sent_ns if ended else record.last_ns, sigterm_ns(record))
+
+
+def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ()) -> Recovery | None:
+    """None where the record knows no lift of a fault. `forgiven`: what is bad there is not counted."""
+    found = [trouble for trouble in troubles(record) if trouble.id != SIGTERM]
+    if not found or any(trouble.lifted is None and trouble.what != "worker" for trouble in found):
+        return None
+    lift_ns = max(trouble.lifted.done_ns if trouble.lifted else trouble.applied.done_ns for trouble in found)
+    end_ns = load_end_ns(record)
+    heard = _streams(record, Span(lift_ns, max(lift_ns, sigterm_ns(record))))
+    since = [(s.name, steady_since(s.probes, spec_of(record, kind), forgiven)) for kind, s in heard]
+    due_ns = max(lift_ns, *(_supervisor_due_ns(record, t) for t in found)) + int(limits.recover_s * SECOND)
+    known = [moment for _, moment in since if moment is not None]
+    return Recovery(
+        lift_ns=lift_ns,
+        due_ns=due_ns,
+        watched_ns=end_ns,
+        ready_ns=max(known) if known and len(known) == len(since) else None,
+        requests_ns=good_since(record, Span(lift_ns, end_ns), forgiven),
+        worker_ns=_workers_back_ns(record, found, lift_ns),
+        late_streams=tuple(sorted({name for name, moment in since if moment is None or moment > due_ns})),
+        silent=_silent(record, heard, end_ns),
+    )
+
+
+def _streams(record: TrialRecord, span: Span) -> list[tuple[str, Stream]]:
+    """Fresh readiness, and of each worker alive at the end its readiness and its liveness."""
+    alive = pids_at(record, span.end_ns)
+    found = [("ready", fresh(record, "ready", span))]
+    for kind in ("ready", "live"):
+        found += [(kind, stream) for stream in pinned(record, kind, span) if stream.pid in alive]
+    return found
+
+
+def _silent(record: TrialRecord, heard: list[tuple[str, Stream]], end_ns: int) -> tuple[int, ...]:
+    """Workers alive at the end without a single probe of their own, where others have some."""
+    with_probes = {stream.pid for _, stream in heard if stream.pid >= 0}
+    if not record.probes("live", "pinned") and not record.probes("ready", "pinned"):
+        return ()
+    return tuple(pid for pid in pids_at(record, end_ns) if pid not in with_probes)
+
+
+def _supervisor_due_ns(record: TrialRecord, trouble: Trouble) -> int:
+    """Until when the supervisor may take to replace a worker. A death is known at once, silence after its timeout."""
+    if trouble.what != "worker":
+        return 0
+    timeout_s = 0.0 if trouble.name == "kill" else record.trial.server_settings.stuck_timeout_s or 0.0
+    return trouble.applied.done_ns + int((timeout_s + _SUPERVISOR_SLACK_S) * SECOND)
+
+
+def _workers_back_ns(record: TrialRecord, found: Sequence[Trouble], lift_ns: int) -> int | None:
+    moments = [worker_back_ns(record, trouble) for trouble in found if trouble.what == "worker"]
+    known = [moment for moment in moments if moment is not None]
+    return max([lift_ns, *known]) if len(known) == len(moments) else None
+
+
+def good_since(record: TrialRecord, span: Span, forgiven: Sequence[Span] = ()) -> int | None:
+    """The start of the first three good seconds in a row within `span`."""
+    rows = _judgeable(record.samples, record)
+    if forgiven:
+        rows = rows[~covered(rows, forgiven)]
+    rows = rows[np.argsort(rows["intended"], kind="stable")]
+    due = rows["intended"]
+    bad = np.concatenate(([0], np.cumsum(_is_bad(rows, record))))
+    start = span.start_ns
+    while start + WINDOWS * SECOND <= span.end_ns:
+        edges = np.searchsorted(due, [start + i * SECOND for i in range(WINDOWS + 1)])
+        spans = [Span(start + i * SECOND, start + (i + 1) * SECOND) for i in range(WINDOWS)]
+        if all(
+            _is_good(int(bad[b] - bad[a]), int(b - a), spans[i], forgiven) for i, (a, b) in enumerate(pairwise(edges))
+        ):
+            return start
+        start += _STEP_NS
+    return None
+
+
+def covered(rows: Rows, spans: Sequence[Span]) -> NDArray[np.bool_]:
+    """Which requests lie wholly in one of the stretches."""
+    ends = ends_ns(rows)
+    found = np.zeros(len(rows), dtype=np.bool_)
+    for span in spans:
+        found |= (rows["intended"] >= span.start_ns) & (ends <= span.end_ns)
+    return found
+
+
+def _is_good(bad: int, n: int, window: Span, forgiven: Sequence[Span]) -> bool:
+    if n == 0:
+        return excused(forgiven, window.start_ns, window.end_ns)
+    return bad <= (max(1, n // 100) if n >= 10 else 0)
+
+
+def _slo_ns(record: TrialRecord) -> int:
+    return int(record.trial.slo.p99_ms * 1e6)
+
+
+def _judgeable(rows: Rows, record: TrialRecord) -> Rows:
+    """What the end of the load cut off before it was late is neither good nor bad."""
+    cut = in_group(rows, UNFINISHED) & (ends_ns(rows) - rows["intended"] <= _slo_ns(record))
+    kept: Rows = rows[~cut & (rows["code"] != Outcome.NOT_SENT_STOP)]
+    return kept
+
+
+def _is_bad(rows: Rows, record: TrialRecord) -> NDArray[np.bool_]:
+    slow = ends_ns(rows) - rows["intended"] > _slo_ns(record)
+    bad: NDArray[np.bool_] = slow | (rows["code"] != Outcome.OK) | in_group(rows, NOT_SENT)
+    return bad

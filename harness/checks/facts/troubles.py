@@ -1,0 +1,114 @@
+"""What was done to the service in a trial: each fault from its application to its lift, and what it breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.model.observation import BootEnded, FaultChanged, ServerStopped
+from harness.model.record import Span, TrialRecord
+from harness.model.scenario import FaultUse
+from harness.model.trial import Trial
+
+SIGTERM = "server.sigterm"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One fault as it happened. `lifted` is None where the record knows no lift."""
+
+    id: str
+    applied: FaultChanged
+    proofs: tuple[FaultChanged, ...]
+    lifted: FaultChanged | None
+
+    @property
+    def what(self) -> str:
+        return self.id.split(".", 1)[0]
+
+    @property
+    def name(self) -> str:
+        return self.id.partition(".")[2]
+
+    @property
+    def pid(self) -> int | None:
+        """The process that was hurt, for a fault of a worker."""
+        pid = self.applied.evidence.get("pid")
+        return pid if isinstance(pid, int) else None
+
+
+def troubles(record: TrialRecord) -> tuple[Trouble, ...]:
+    """In the order of their application."""
+    found: list[Trouble] = []
+    for seen in record.of(FaultChanged):
+        if seen.action == "apply":
+            found.append(Trouble(seen.fault, seen, (), None))
+            continue
+        for index in range(len(found) - 1, -1, -1):
+            here = found[index]
+            if here.id == seen.fault:
+                proofs = (*here.proofs, seen) if seen.action == "prove" else here.proofs
+                lifted = seen if seen.action == "lift" else here.lifted
+                found[index] = Trouble(here.id, here.applied, proofs, lifted)
+                break
+    return tuple(found)
+
+
+def resolve(trial: Trial, what: str) -> str:
+    """The user's name of a part that a scenario calls by its kind: "dependency" is the first HTTP part."""
+    if what in trial.part_kinds:
+        return what
+    kind = "http" if what == "dependency" else what
+    return next((name for name, its in trial.part_kinds.items() if its == kind), what)
+
+
+def planned(trial: Trial) -> tuple[str, ...]:
+    """The ids of the scenario's faults with the user's names of parts."""
+    return tuple(f"{resolve(trial, use.what)}.{use.name}" for use in trial.scenario.faults)
+
+
+def uses_on_parts(trial: Trial) -> tuple[FaultUse, ...]:
+    """The scenario's faults that hurt a part, or the link to it."""
+    return tuple(use for use in trial.scenario.faults if resolve(trial, use.what) in trial.part_kinds)
+
+
+def hurts(trial: Trial, *whats: str) -> bool:
+    """Does the scenario hurt one of these: "worker", "server", "ingress"?"""
+    return any(use.what in whats for use in trial.scenario.faults)
+
+
+def untouched_lines(record: TrialRecord) -> tuple[int, ...]:
+    """The request lines that need nothing of what is broken in this trial."""
+    broken = {trouble.what for trouble in troubles(record)}
+    if "ingress" in broken or "server" in broken:
+        return ()
+    return tuple(i for i, line in enumerate(record.trial.requests) if not broken & set(line.needs))
+
+
+def targets(record: TrialRecord) -> frozenset[int]:
+    """Workers that a fault of the trial was aimed at."""
+    return frozenset(t.pid for t in troubles(record) if t.what == "worker" and t.pid is not None)
+
+
+def first_bite_ns(record: TrialRecord) -> int | None:
+    return min((trouble.applied.sent_ns for trouble in troubles(record)), default=None)
+
+
+def boot_ended_ns(record: TrialRecord) -> int | None:
+    """When the service was up; None where it never was."""
+    return next((seen.done_ns for seen in record.of(BootEnded) if seen.ok), None)
+
+
+def sigterm_ns(record: TrialRecord) -> int:
+    """When the service was asked to end; the end of the record where it never was."""
+    moments = [t.applied.sent_ns for t in troubles(record) if t.id == SIGTERM]
+    moments += [seen.sent_ns for seen in record.of(ServerStopped) if seen.ended_by != "itself"]
+    drain = record.phase("drain")
+    if drain:
+        moments.append(drain.start_ns)
+    return min(moments, default=record.last_ns)
+
+
+def service_span(record: TrialRecord) -> Span | None:
+    """From the end of the boot to SIGTERM: the time in which the service is asked to serve."""
+    start = boot_ended_ns(record)
+    return None if start is None else Span(start, max(start, sigterm_ns(record)))
