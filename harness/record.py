@@ -19,17 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from harness.errors import MachineError, UsageError
-from harness.load.rows import ROW, read_rows
-from harness.model.observation import LoadStarted, Observation, TrialEnded
+from harness.load.rows import no_rows, read_rows
+from harness.model.observation import Observation, TrialEnded
 from harness.model.record import TrialRecord
 from harness.model.trial import Trial
 
 SCHEMA_VERSION = 1
-_TIMES = ("intended", "sent", "first", "done")
 
 _observation: TypeAdapter[Observation] = TypeAdapter(Annotated[Observation, Field(discriminator="kind")])
 _trial: TypeAdapter[Trial] = TypeAdapter(Trial)
@@ -75,7 +73,7 @@ def _write(path: Path, body: bytes) -> None:
 
 
 def read_trial(folder: Path) -> TrialRecord:
-    """A trial's record as far as it is whole. Samples are put on the trial's clock (−1 stays "not known")."""
+    """A trial's record as far as it is whole."""
     try:
         head = json.loads((folder / "trial.json").read_bytes())
         if head.get("schema_version") != SCHEMA_VERSION:
@@ -85,7 +83,7 @@ def read_trial(folder: Path) -> TrialRecord:
         raise UsageError(f"{folder / 'trial.json'} is not a readable trial: {_first_line(error)}.") from error
     observations, cut = _read_observations(folder / "observations.jsonl")
     ended = next((seen for seen in reversed(observations) if isinstance(seen, TrialEnded)), None)
-    samples = _on_trial_clock(folder / "samples.rows", observations)
+    samples = read_rows(folder / "samples.rows") if (folder / "samples.rows").exists() else no_rows()
     whole = not cut and ended is not None and ended.reason == "complete"
     return TrialRecord(trial, tuple(observations), samples, whole)
 
@@ -103,17 +101,6 @@ def _read_observations(path: Path) -> tuple[list[Observation], bool]:
         except ValidationError:
             return observations, True
     return observations, bool(raw) and not raw.endswith(b"\n")
-
-
-def _on_trial_clock(path: Path, observations: list[Observation]) -> np.ndarray:
-    rows = np.array(read_rows(path)) if path.exists() else np.zeros(0, ROW)
-    started = next((seen for seen in observations if isinstance(seen, LoadStarted)), None)
-    if started is not None:
-        for column in _TIMES:
-            known = rows[column] >= 0
-            rows[column][known] += started.sent_ns
-    rows.setflags(write=False)
-    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Ways to have a deployment: one a file. Each makes what `harness.deployment` describes."""

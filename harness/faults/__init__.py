@@ -1,0 +1,40 @@
+"""What can be broken. A new fault is one file with a `FAULT` and one line here."""
+
+from __future__ import annotations
+
+import difflib
+
+from harness.errors import UsageError
+from harness.faults import blackhole, freeze, kill, latency, refuse, sigterm, slow
+from harness.faults.fault import FaultSpec
+from harness.model.scenario import FaultUse
+
+FAULTS: tuple[FaultSpec, ...] = (
+    latency.FAULT,
+    blackhole.FAULT,
+    refuse.FAULT,
+    slow.FAULT,
+    freeze.FAULT,
+    kill.FAULT,
+    sigterm.FAULT,
+)
+
+
+def _kind(what: str) -> tuple[str, ...]:
+    """Which kinds of fault the first half of an id can take."""
+    if what in ("worker", "server"):
+        return (what,)
+    return ("link",) if what in ("ingress", "postgres") else ("link", "http")
+
+
+def spec_of(use: FaultUse) -> FaultSpec:
+    """The spec that an id names, its parameters checked; UsageError with what is accepted."""
+    kinds = _kind(use.what)
+    for spec in FAULTS:
+        if spec.name == use.name and spec.on in kinds:
+            spec.check(use)
+            return spec
+    known = [spec.name for spec in FAULTS if spec.on in kinds]
+    near = difflib.get_close_matches(use.name, known, 1)
+    hint = f" Did you mean {use.what}.{near[0]}?" if near else ""
+    raise UsageError(f"There is no fault {use.id!r}.{hint} {use.what} takes: {', '.join(known)}.")

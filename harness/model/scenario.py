@@ -13,12 +13,17 @@ Ready = Literal["down", "up", "any"]
 
 @dataclass(frozen=True, slots=True)
 class FaultUse:
-    """One fault on the timeline: applied `at_s` into the fault phase, lifted `for_s` later (None: over at once)."""
+    """One fault on the timeline: applied `at_s` into the fault phase, lifted `for_s` later (None: over at once).
+
+    `outlasts_deadline`: the plan makes it last at least 3 s longer than the target's `slo.deadline_s`, so that a
+    request without a limit of its own is still open when its deadline has passed.
+    """
 
     id: str
     at_s: float = 0.0
     for_s: float | None = None
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    outlasts_deadline: bool = False
 
     @property
     def what(self) -> str:
@@ -35,11 +40,13 @@ class FaultUse:
         return self.at_s + (self.for_s or 0.0)
 
 
-def fault(id: str, *, at_s: float = 0.0, for_s: float | None = None, **parameters: Scalar) -> FaultUse:
+def fault(
+    id: str, *, at_s: float = 0.0, for_s: float | None = None, outlasts_deadline: bool = False, **parameters: Scalar
+) -> FaultUse:
     """Write one fault of a scenario: `fault("postgres.latency", for_s=8, latency_ms=100)`."""
     if id.count(".") != 1:
         raise ValueError(f"a fault's id is WHAT.fault, not {id!r}")
-    return FaultUse(id, at_s, for_s, parameters)
+    return FaultUse(id, at_s, for_s, parameters, outlasts_deadline)
 
 
 @dataclass(frozen=True, slots=True)

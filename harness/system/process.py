@@ -111,9 +111,9 @@ def _kill(pid: int) -> None:
         return
 
 
-def marked(token: str) -> list[Stat]:
-    """Living processes of a run: those that carry its token in their environment, ourselves left out."""
-    mark = f"{TOKEN}={token}".encode()
+def marked(token: str, name: str = TOKEN) -> list[Stat]:
+    """Living processes that carry `name=token` in their environment (by default: of a run), ourselves left out."""
+    mark = f"{name}={token}".encode()
     return [stat for stat in all_stats() if stat.alive and stat.pid != os.getpid() and has_mark(stat.pid, mark)]
 
 

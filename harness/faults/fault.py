@@ -1,0 +1,99 @@
+"""The seam of all faults: a pure spec (what it is called, what it takes, what it does) and an actor that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from harness.deployment import Deployment
+from harness.errors import UsageError
+from harness.model.scenario import FaultUse
+from harness.model.target import Scalar
+from harness.parts.stub import Stub
+from harness.parts.toxiproxy import Proxy, Toxiproxy
+
+Evidence = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Does the fault bite? `why` is a sentence either way."""
+
+    ok: bool
+    why: str
+    evidence: Evidence = field(default_factory=dict)
+
+
+class Actor(Protocol):
+    """Does one fault. `apply` and `lift` return evidence; `lift` may be called without `apply` and more than once."""
+
+    async def apply(self) -> Evidence: ...
+    async def prove(self) -> Proof: ...
+    async def lift(self) -> Evidence: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An arrow of the topology: `kind` is ingress, postgres or http; `live` is the path that the ingress answers."""
+
+    name: str
+    kind: str
+    proxy: Proxy
+    live: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a fault may touch in a trial."""
+
+    deployment: Deployment
+    toxiproxy: Toxiproxy
+    links: Mapping[str, Link]
+    stubs: Mapping[str, Stub]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number that a fault takes, with unit in its name and bounds."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """`on` says what it hurts: a proxied link, an HTTP part itself, a worker, or the server as a whole.
+
+    `once`: it is over the moment it is done, so nothing is lifted. `ends_server`: the service ends by it.
+    """
+
+    name: str
+    on: Literal["link", "http", "worker", "server"]
+    does: str
+    build: Callable[[FaultUse, Stage], Actor]
+    parameters: tuple[Parameter, ...] = ()
+    once: bool = False
+    ends_server: bool = False
+
+    def value(self, use: FaultUse, name: str) -> float:
+        """A parameter's value in this use: given, or its default."""
+        spec = next(parameter for parameter in self.parameters if parameter.name == name)
+        given = use.parameters.get(name, spec.default)
+        return float(given)
+
+    def check(self, use: FaultUse) -> None:
+        """UsageError for a parameter that is not known or out of bounds."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name, given in use.parameters.items():
+            if name not in known:
+                accepted = ", ".join(known) or "none"
+                raise UsageError(f"{use.id} does not take {name!r}; it takes: {accepted}.")
+            spec = known[name]
+            if isinstance(given, (str, bool)) or not spec.low <= given <= spec.high:
+                raise UsageError(
+                    f"{use.id}: {name} must be a number from {spec.low:g} to {spec.high:g}, not {given!r}."
+                )

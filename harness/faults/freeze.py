@@ -1,0 +1,53 @@
+"""Freeze one worker: SIGSTOP, as a stuck system call or a stopped container would.
+
+Its siblings go on accepting; only what is connected to it waits. Gunicorn replaces it within timeout + 2 s, Uvicorn
+within its health check's timeout + 1 s, others never (F05).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from signal import SIGCONT, SIGSTOP
+
+from harness.deployment import Deployment
+from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
+from harness.faults.worker import INDEX, pick
+from harness.model.scenario import FaultUse
+from harness.system.proc import Stat, is_same, read_stat
+
+
+@dataclass(slots=True)
+class Freeze:
+    deployment: Deployment
+    index: int
+    worker: Stat | None = None
+
+    async def apply(self) -> Evidence:
+        self.worker = pick(self.deployment, self.index)
+        self.deployment.signal(self.worker.pid, SIGSTOP)
+        return {"pid": self.worker.pid}
+
+    async def prove(self) -> Proof:
+        pid = self.worker.pid if self.worker else -1
+        stat = read_stat(pid)
+        state = stat.state if stat else "gone"
+        return Proof(state == "T", f"The kernel says of worker {pid}: state {state}.", {"pid": pid, "state": state})
+
+    async def lift(self) -> Evidence:
+        if self.worker is None or not is_same(self.worker.pid, self.worker.start):
+            return {"replaced": True}  # the supervisor was quicker
+        self.deployment.signal(self.worker.pid, SIGCONT)
+        return {"pid": self.worker.pid, "replaced": False}
+
+
+def _build(use: FaultUse, stage: Stage) -> Actor:
+    return Freeze(stage.deployment, int(FAULT.value(use, "index")))
+
+
+FAULT = FaultSpec(
+    name="freeze",
+    on="worker",
+    does="SIGSTOP: the worker stands still and keeps its connections",
+    build=_build,
+    parameters=(INDEX,),
+)

@@ -1,0 +1,43 @@
+"""Kill one worker: SIGKILL, as the kernel's out-of-memory killer does (F07). It loses what it had in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from signal import SIGKILL
+
+from harness.deployment import Deployment
+from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
+from harness.faults.worker import INDEX, pick
+from harness.model.scenario import FaultUse
+from harness.system.proc import Stat, is_same
+
+
+@dataclass(slots=True)
+class Kill:
+    deployment: Deployment
+    index: int
+    worker: Stat | None = None
+
+    async def apply(self) -> Evidence:
+        self.worker = pick(self.deployment, self.index)
+        self.deployment.signal(self.worker.pid, SIGKILL)
+        return {"pid": self.worker.pid}
+
+    async def prove(self) -> Proof:
+        if self.worker is None:
+            return Proof(False, "No worker was killed.")
+        gone = not is_same(self.worker.pid, self.worker.start)
+        said = "is gone" if gone else "is still there"
+        return Proof(gone, f"Worker {self.worker.pid} {said}.", {"pid": self.worker.pid, "gone": gone})
+
+    async def lift(self) -> Evidence:
+        return {}
+
+
+def _build(use: FaultUse, stage: Stage) -> Actor:
+    return Kill(stage.deployment, int(FAULT.value(use, "index")))
+
+
+FAULT = FaultSpec(
+    name="kill", on="worker", does="SIGKILL: the worker dies at once", build=_build, parameters=(INDEX,), once=True
+)

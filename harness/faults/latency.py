@@ -1,0 +1,63 @@
+"""Slow a link: every answer of the other end arrives `latency_ms` later (jitter on top), nothing is lost.
+
+One direction is delayed, so one round trip costs `latency_ms` once; a pooled asyncpg query makes two (F51), a new
+connection four to five. The TCP connect itself is not delayed: the proxy accepts it (toxiproxy.md 4.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.faults import canary
+from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Parameter, Proof, Stage
+from harness.model.scenario import FaultUse
+from harness.parts.toxic import Toxic
+from harness.parts.toxiproxy import Toxiproxy
+
+_NAME = "shakedown_latency"
+
+
+@dataclass(slots=True)
+class Latency:
+    toxiproxy: Toxiproxy
+    link: Link
+    latency_ms: int
+    jitter_ms: int
+    _before_ms: float = field(default=0.0)
+
+    async def apply(self) -> Evidence:
+        self._before_ms = (await canary.send(self.link)).took_ms
+        attributes = {"latency": self.latency_ms, "jitter": self.jitter_ms}
+        await self.toxiproxy.add(self.link.proxy, Toxic(_NAME, "latency", "downstream", attributes))
+        return {"latency_ms": self.latency_ms, "jitter_ms": self.jitter_ms}
+
+    async def prove(self) -> Proof:
+        present = any(toxic.name == _NAME for toxic in (await self.toxiproxy.state(self.link.proxy)).toxics)
+        echo = await canary.send(self.link, timeout_s=2.0 + (self.latency_ms + self.jitter_ms) / 1000)
+        added = round(echo.took_ms - self._before_ms, 1)
+        bites = present and echo.outcome == "answered" and added >= 0.9 * (self.latency_ms - self.jitter_ms)
+        evidence: Evidence = {"toxic_read_back": present, "canary": echo.outcome, "canary_added_ms": added}
+        return Proof(
+            bites, f"A canary through the {self.link.name} proxy took {added:g} ms longer than before.", evidence
+        )
+
+    async def lift(self) -> Evidence:
+        await self.toxiproxy.heal(self.link.proxy)
+        return {}
+
+
+def _build(use: FaultUse, stage: Stage) -> Actor:
+    latency, jitter = FAULT.value(use, "latency_ms"), FAULT.value(use, "jitter_ms")
+    return Latency(stage.toxiproxy, stage.links[use.what], int(latency), int(jitter))
+
+
+FAULT = FaultSpec(
+    name="latency",
+    on="link",
+    does="every answer over the link comes latency_ms later; nothing is lost",
+    build=_build,
+    parameters=(
+        Parameter("latency_ms", 100, 1, 60_000, "added to each answer"),
+        Parameter("jitter_ms", 0, 0, 60_000, "uniform, more or less"),
+    ),
+)

@@ -1,0 +1,41 @@
+"""Refuse a link: open connections are cut, new ones are refused, as when the other end is down.
+
+The proxy is disabled: what was open gets an orderly close, the port answers with RST (toxiproxy.md 4.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults import canary
+from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
+from harness.model.scenario import FaultUse
+from harness.parts.toxiproxy import Toxiproxy
+
+
+@dataclass(slots=True)
+class Refuse:
+    toxiproxy: Toxiproxy
+    link: Link
+
+    async def apply(self) -> Evidence:
+        await self.toxiproxy.disable(self.link.proxy)
+        return {}
+
+    async def prove(self) -> Proof:
+        enabled = (await self.toxiproxy.state(self.link.proxy)).enabled
+        echo = await canary.send(self.link)
+        bites = not enabled and echo.outcome == "refused"
+        evidence: Evidence = {"proxy_enabled": enabled, "canary": echo.outcome}
+        return Proof(bites, f"A canary to the {self.link.name} proxy was “{echo.outcome}”.", evidence)
+
+    async def lift(self) -> Evidence:
+        await self.toxiproxy.heal(self.link.proxy)
+        return {}
+
+
+def _build(use: FaultUse, stage: Stage) -> Actor:
+    return Refuse(stage.toxiproxy, stage.links[use.what])
+
+
+FAULT = FaultSpec(name="refuse", on="link", does="open connections of the link are cut, new ones refused", build=_build)
