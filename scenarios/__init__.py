@@ -1,0 +1,41 @@
+"""What can go wrong and what must hold: one scenario a file, each listed here, and the suites made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.model.scenario import Scenario
+from scenarios import (
+    baseline,
+    db_blackhole,
+    db_latency,
+    db_refused,
+    dependency_slow,
+    drain,
+    worker_frozen,
+    worker_killed,
+)
+
+SCENARIOS: tuple[Scenario, ...] = (
+    baseline.SCENARIO,
+    db_latency.SCENARIO,
+    db_blackhole.SCENARIO,
+    db_refused.SCENARIO,
+    dependency_slow.SCENARIO,
+    worker_frozen.SCENARIO,
+    worker_killed.SCENARIO,
+    drain.SCENARIO,
+)
+
+SUITES: Mapping[str, tuple[str, ...]] = {
+    "quick": (
+        "baseline",
+        "db-latency",
+        "db-blackhole",
+        "db-refused",
+        "dependency-slow",
+        "worker-frozen",
+        "worker-killed",
+        "drain",
+    ),
+}
