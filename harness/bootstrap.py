@@ -82,7 +82,7 @@ def steps(place: Place) -> tuple[Step, ...]:
             "On Debian and Ubuntu apt-get install python3-venv brings what is missing most often.",
         ),
         Step(
-            f"{len(pins(place.root))} packages from requirements.lock, some 300 MB on disk",
+            f"{len(pins(place.root))} packages from requirements.lock, about 550 MB on disk",
             (*pip, "--progress-bar", "off", "--require-hashes", "--only-binary", ":all:", "-r", "requirements.lock"),
             "Most often the package index cannot be reached (pip's own settings hold here), the disk is full, or a"
             f" package has no wheel for Python {version} on this machine (SHAKEDOWN_PYTHON names another Python).",
