@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from harness.load.rows import NOT_SENT, UNFINISHED, Outcome, Rows, in_group
 from harness.load.samples import ends_ns
-from harness.model.observation import LoadEnded, ProbeAnswered
+from harness.model.observation import LoadEnded, ProbeAnswered, WorkersSeen
 from harness.model.record import Span, TrialRecord
 from harness.model.target import Limits
 
@@ -31,24 +31,30 @@ from .troubles import SIGTERM, Trouble, sigterm_ns, troubles
 SECOND = 1_000_000_000
 WINDOWS = 3
 _STEP_NS = SECOND // 4
-_SUPERVISOR_SLACK_S = 2.0  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (servers.md 1f)
+_SUPERVISOR_SLACK_NS = (
+    2 * SECOND
+)  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (servers.md 1f)
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Moments on the trial's clock; None: not seen. `silent` are workers alive at the end that nothing was heard of.
+    """Moments on the trial's clock; None: not seen. `silent` are workers alive at the end that nothing was heard of,
+    `unwatched` what the record does not hold and would have to.
 
-    `due_ns`: the latest moment for all of it. `watched_ns`: until when the record could have shown it.
+    `due_ns`: the latest moment for readiness and requests, `worker_due_ns` for a hurt worker. `watched_ns`: until when
+    the record could have shown it.
     """
 
     lift_ns: int
     due_ns: int
+    worker_due_ns: int
     watched_ns: int
     ready_ns: int | None
     requests_ns: int | None
     worker_ns: int | None
     late_streams: tuple[str, ...]
     silent: tuple[int, ...]
+    unwatched: tuple[str, ...]
 
     @property
     def recovered_ns(self) -> int | None:
@@ -58,8 +64,19 @@ class Recovery:
 
     @property
     def in_time(self) -> bool:
-        recovered = self.recovered_ns
-        return recovered is not None and recovered <= self.due_ns
+        return not (self.ready_late or self.requests_late or self.worker_late)
+
+    @property
+    def ready_late(self) -> bool:
+        return self.ready_ns is None or self.ready_ns > self.due_ns
+
+    @property
+    def requests_late(self) -> bool:
+        return self.requests_ns is None or self.requests_ns > self.due_ns
+
+    @property
+    def worker_late(self) -> bool:
+        return self.worker_ns is None or self.worker_ns > self.worker_due_ns
 
 
 def worker_back_ns(record: TrialRecord, trouble: Trouble) -> int | None:
@@ -105,21 +122,25 @@ def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ())
     found = [trouble for trouble in troubles(record) if trouble.id != SIGTERM]
     if not found or any(trouble.lifted is None and trouble.what != "worker" for trouble in found):
         return None
-    lift_ns = max(trouble.lifted.done_ns if trouble.lifted else trouble.applied.done_ns for trouble in found)
+    lift_ns = max(_lift_ns(trouble) for trouble in found)
     end_ns = load_end_ns(record)
     heard = _streams(record, Span(lift_ns, max(lift_ns, sigterm_ns(record))))
     since = [(s.name, steady_since(s.probes, spec_of(record, kind), forgiven)) for kind, s in heard]
-    due_ns = max(lift_ns, *(_supervisor_due_ns(record, t) for t in found)) + int(limits.recover_s * SECOND)
+    allowed_ns = int(limits.recover_s * SECOND)
+    due_ns = allowed_ns + max(_lift_ns(t) + (_SUPERVISOR_SLACK_NS if t.name == "kill" else 0) for t in found)
+    worker_dues = [_worker_due_ns(record, trouble) for trouble in found if trouble.what == "worker"]
     known = [moment for _, moment in since if moment is not None]
     return Recovery(
         lift_ns=lift_ns,
         due_ns=due_ns,
+        worker_due_ns=max(worker_dues, default=due_ns - allowed_ns) + allowed_ns,
         watched_ns=end_ns,
         ready_ns=max(known) if known and len(known) == len(since) else None,
         requests_ns=good_since(record, Span(lift_ns, end_ns), forgiven),
         worker_ns=_workers_back_ns(record, found, lift_ns),
         late_streams=tuple(sorted({name for name, moment in since if moment is None or moment > due_ns})),
         silent=_silent(record, heard, end_ns),
+        unwatched=_unwatched(record, found, Span(lift_ns, end_ns)),
     )
 
 
@@ -140,12 +161,35 @@ def _silent(record: TrialRecord, heard: list[tuple[str, Stream]], end_ns: int) -
     return tuple(pid for pid in pids_at(record, end_ns) if pid not in with_probes)
 
 
-def _supervisor_due_ns(record: TrialRecord, trouble: Trouble) -> int:
-    """Until when the supervisor may take to replace a worker. A death is known at once, silence after its timeout."""
-    if trouble.what != "worker":
-        return 0
-    timeout_s = 0.0 if trouble.name == "kill" else record.trial.server_settings.stuck_timeout_s or 0.0
-    return trouble.applied.done_ns + int((timeout_s + _SUPERVISOR_SLACK_S) * SECOND)
+def _unwatched(record: TrialRecord, found: Sequence[Trouble], span: Span) -> tuple[str, ...]:
+    """What was not looked at after the lift: its absence shows nothing of the service."""
+    missing: list[str] = []
+    if not fresh(record, "ready", span).probes:
+        missing.append("no readiness probe was sent")
+    due = record.samples["intended"]
+    if not np.any((due >= span.start_ns) & (due < span.end_ns)):
+        missing.append("no request was due")
+    if any(trouble.what == "worker" for trouble in found):
+        if not any(seen.done_ns >= span.start_ns for seen in record.of(WorkersSeen)):
+            missing.append("the workers were not listed")
+        if not any(seen.via == "pinned" and seen.done_ns >= span.start_ns for seen in record.of(ProbeAnswered)):
+            missing.append("no worker was asked over a connection of its own")
+    return tuple(missing)
+
+
+def _lift_ns(trouble: Trouble) -> int:
+    """A kill is over at once, whenever it is said to be lifted."""
+    return trouble.applied.done_ns if trouble.name == "kill" or trouble.lifted is None else trouble.lifted.done_ns
+
+
+def _worker_due_ns(record: TrialRecord, trouble: Trouble) -> int:
+    """When a supervisor must have acted: a death is known at once, silence after its timeout, if it lasts so long."""
+    if trouble.name == "kill":
+        return trouble.applied.done_ns + _SUPERVISOR_SLACK_NS
+    timeout_s = record.trial.server_settings.stuck_timeout_s
+    if timeout_s is None:
+        return _lift_ns(trouble)
+    return min(_lift_ns(trouble), trouble.applied.done_ns + int(timeout_s * SECOND) + _SUPERVISOR_SLACK_NS)
 
 
 def _workers_back_ns(record: TrialRecord, found: Sequence[Trouble], lift_ns: int) -> int | None:

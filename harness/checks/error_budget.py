@@ -1,0 +1,87 @@
+"""Errors stay within the budget wherever the fault does not excuse them.
+
+Judged are the baseline, the time after the recovery, and during a fault the request lines that need nothing of what is
+broken: a slow part that takes unrelated endpoints with it is a defect (F46, F47, F59), an unreachable one is none of
+theirs. Lines that need what is broken are told. A worker's fault excuses what that worker had in hand
+(facts/phases.py). Over the budget is over it surely: the lower end of the 95 % interval (facts/statistics.py) counts,
+so that one error in a hundred requests does not fail a service with a budget of one in a thousand.
+"""
+
+from harness.load.samples import errors
+from harness.model.record import Span, TrialRecord
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
+from .facts.machine import for_the_rig, unfit_spans
+from .facts.phases import Judged, beside, judgeable, told
+from .facts.recovery import bite
+from .facts.statistics import lower_bound
+
+NAME = "error-budget"
+_MIN_REQUESTS = 50
+
+
+def judge(record: TrialRecord, limits: Limits) -> Verdict:
+    budget = record.trial.slo.error_rate
+    found = judgeable(record, limits)
+    evidence: dict[str, object] = {phase.phase: _numbers(phase) for phase in found.phases}
+    if bite(record) is not None:
+        evidence["told"] = told(record)
+    over = [phase for phase in found.phases if _over(phase, budget)]
+    counts = ", ".join(f"{phase.phase} {_counted(phase)}" for phase in found.phases)
+    bound = {"error_rate": budget}
+    if over:
+        first = over[0]
+        share = errors(first.rows)
+        verdict = failed(
+            NAME,
+            f"Errors exceed the budget in the {first.phase}: {share.count} of {share.n} ({share.value:.2%}, surely"
+            f" {lower_bound(share.count, share.n):.2%}; limit {budget:.2%}).",
+            evidence=evidence,
+            advice="Read the server's log at these errors; bound each call to a part, and keep endpoints that do not"
+            " need it apart from it.",
+            limits=bound,
+        )
+        unfit = unfit_spans(record, limits)
+        if not any(_over(beside(phase, unfit), budget) for phase in over):
+            return for_the_rig(record, limits, verdict, _around(over[0]))
+        return verdict
+    thin = [f"the {phase.phase} has {errors(phase.rows).n} requests" for phase in found.phases if _thin(phase)]
+    doubts = [*found.missing, *thin]
+    if doubts:
+        why = f"No budget was exceeded ({counts}), but {'; '.join(doubts)} ({_MIN_REQUESTS} requests are needed)."
+        return inconclusive(NAME, why, evidence=evidence, limits=bound)
+    return passed(
+        NAME, f"Errors stayed within the budget: {counts} (limit {budget:.2%}).", evidence=evidence, limits=bound
+    )
+
+
+def _numbers(phase: Judged) -> dict[str, object]:
+    share = errors(phase.rows)
+    surely = lower_bound(share.count, share.n)
+    return {"n": share.n, "errors": share.count, "surely": surely, "left_out": phase.left_out}
+
+
+def _counted(phase: Judged) -> str:
+    share = errors(phase.rows)
+    return f"{share.count} of {share.n}"
+
+
+def _over(phase: Judged, budget: float) -> bool:
+    share = errors(phase.rows)
+    return lower_bound(share.count, share.n) > budget
+
+
+def _thin(phase: Judged) -> bool:
+    """A line of small weight that a fault leaves alone is judged in the other phases too."""
+    return phase.phase != "fault" and errors(phase.rows).n < _MIN_REQUESTS
+
+
+def _around(phase: Judged) -> Span:
+    return Span(int(phase.rows["intended"].min()), int(phase.rows["intended"].max()))
+
+
+CHECK = Check(
+    NAME, "Do errors stay within the budget?", judge, premises=(STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN)
+)

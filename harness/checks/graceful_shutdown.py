@@ -1,0 +1,135 @@
+"""SIGTERM drains: what was accepted is answered, and the server leaves by itself and on time.
+
+Each deploy sends SIGTERM. A request that is cut then is an error that a user saw and nobody logged (F14, F30, F31, F32,
+F34); the exit code is 0 all the same (T06), so it is told, not judged. A request counts as accepted 250 ms before
+SIGTERM, time enough for a worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after
+SIGTERM (F18) are told. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
+"""
+
+import numpy as np
+
+from harness.load.rows import Outcome, Rows
+from harness.load.samples import ends_ns
+from harness.model.observation import InFlightEnded, ServerStopped
+from harness.model.record import Span, TrialRecord
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
+from .facts.machine import unless_unfit
+from .facts.troubles import SIGTERM, planned, sigterm_ns
+
+NAME = "graceful-shutdown"
+_CUT = (
+    Outcome.RESET_FRESH,
+    Outcome.EOF_FRESH,
+    Outcome.RESET_REUSED,
+    Outcome.EOF_REUSED,
+    Outcome.RESET_HEADERS,
+    Outcome.EOF_HEADERS,
+    Outcome.RESET_BODY,
+    Outcome.EOF_BODY,
+    Outcome.TIMEOUT,
+    Outcome.TIMEOUT_PARTIAL,
+)
+
+
+def applies(record: TrialRecord) -> str | None:
+    return None if SIGTERM in planned(record.trial) else "the scenario does not end the server under load"
+
+
+def judge(record: TrialRecord, limits: Limits) -> Verdict:
+    stops = record.of(ServerStopped)
+    if not stops:
+        return inconclusive(NAME, "The record does not say how the server ended.")
+    stop, asked_ns = stops[-1], sigterm_ns(record)
+    held = _held(record, limits, asked_ns)
+    rows = _open_rows(record, limits, asked_ns)
+    n = len(held) + len(rows)
+    if stop.ended_by == "itself":
+        return failed(NAME, f"The server ended by itself at {stop.done_ns / 1e9:.1f} s, before it was asked to.")
+    late = _late(record, limits, stop)
+    cut = [seen for seen in held if seen.outcome != "answered"]
+    cut_rows = rows[np.isin(rows["code"], _CUT)]
+    evidence: dict[str, object] = {
+        "in_flight": n,
+        "cut": len(cut) + len(cut_rows),
+        "cut_requests": [f"{seen.request}: {seen.outcome} after {_after_s(seen, asked_ns):.2f} s" for seen in cut][:10],
+        "exit_code": stop.exit_code,
+        "took_s": (stop.done_ns - stop.sent_ns) / 1e9,
+        "refused_after": int(np.count_nonzero(_after(record.samples, asked_ns)["code"] == Outcome.REFUSED)),
+    }
+    bounds = {"grace_s": _grace_s(record, stop), "grace_slack_s": limits.grace_slack_s}
+    if not cut and not len(cut_rows) and not late:
+        return _drained(n, limits, evidence, bounds)
+    lost = f"{len(cut) + len(cut_rows)} of {n} requests in flight were cut" if len(cut) + len(cut_rows) else ""
+    verdict = failed(
+        NAME,
+        f"SIGTERM did not drain: {' and '.join(part for part in (lost, late) if part)} (limit 0 cut, grace"
+        f" {bounds['grace_s']:g} + {limits.grace_slack_s:g} s).",
+        evidence=evidence,
+        advice="Finish requests on SIGTERM: set the worker's graceful shutdown 2 to 3 s below the supervisor's"
+        " graceful_timeout, and that above the longest request.",
+        limits=bounds,
+    )
+    if lost:
+        return verdict
+    return unless_unfit(record, limits, verdict, [Span(stop.sent_ns, stop.done_ns)])
+
+
+def _drained(n: int, limits: Limits, evidence: dict[str, object], bounds: dict[str, float]) -> Verdict:
+    if n < 1:
+        why = (
+            f"{n} requests were in flight {limits.accepted_before_ms:g} ms before SIGTERM and still open at it; at"
+            " least 1 is needed."
+        )
+        return inconclusive(NAME, why, evidence=evidence, limits=bounds)
+    why = (
+        f"All {n} requests in flight were answered, and the server left after {evidence['took_s']:.1f} s"
+        f" (grace {bounds['grace_s']:g} + {limits.grace_slack_s:g} s)."
+    )
+    return passed(NAME, why, evidence=evidence, limits=bounds)
+
+
+def _held(record: TrialRecord, limits: Limits, asked_ns: int) -> list[InFlightEnded]:
+    """Requests of the in-flight probe that a worker had in hand at SIGTERM. Trouble of our own is left out."""
+    border = asked_ns - int(limits.accepted_before_ms * 1e6)
+    return [
+        seen
+        for seen in record.of(InFlightEnded)
+        if 0 <= seen.accepted_ns <= border and seen.done_ns > asked_ns and seen.outcome != "error"
+    ]
+
+
+def _open_rows(record: TrialRecord, limits: Limits, asked_ns: int) -> Rows:
+    """Requests of the load that were sent long enough before SIGTERM and ended after it, in a way that tells."""
+    rows = record.samples
+    border = asked_ns - int(limits.accepted_before_ms * 1e6)
+    there = (rows["sent"] >= 0) & (rows["sent"] <= border) & (ends_ns(rows) > asked_ns)
+    telling = np.isin(rows["code"], (Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY, *_CUT))
+    return rows[there & telling]
+
+
+def _after(rows: Rows, asked_ns: int) -> Rows:
+    return rows[rows["intended"] >= asked_ns]
+
+
+def _after_s(seen: InFlightEnded, asked_ns: int) -> float:
+    return (seen.done_ns - asked_ns) / 1e9
+
+
+def _grace_s(record: TrialRecord, stop: ServerStopped) -> float:
+    settled = record.trial.server_settings.graceful_s
+    return stop.grace_s if settled is None else settled
+
+
+def _late(record: TrialRecord, limits: Limits, stop: ServerStopped) -> str:
+    took_s = (stop.done_ns - stop.sent_ns) / 1e9
+    if stop.killed:
+        return f"the server had to be killed after {took_s:.1f} s"
+    if took_s > _grace_s(record, stop) + limits.grace_slack_s:
+        return f"the server left after {took_s:.1f} s"
+    return ""
+
+
+CHECK = Check(NAME, "Does SIGTERM drain?", judge, applies, (STARTS, MACHINE_FIT, FAULT_PROVEN))

@@ -1,0 +1,79 @@
+"""The load was what was asked for: every arrival is accounted for, and they left on time.
+
+A generator that is late hides the latency that it should measure (coordinated omission: a stall of 2 s showed as a
+p99 of 46 ms, load.md 4.7). Send lag p99 may be a tenth of the SLO, so that it cannot decide a verdict; one arrival in a
+hundred may go unsent. What is due from the bite to the recovery is left out: there the fault holds connections.
+"""
+
+import numpy as np
+
+from harness.load.rows import Outcome, Rows, ledger, nearest_rank
+from harness.load.samples import send_lag_ns
+from harness.model.record import TrialRecord
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+from .check import LOAD_PROVEN, STARTS, Check, inconclusive, passed
+from .facts.phases import baseline_span, driver_done, due_in, recovered_rows
+
+_MIN_SENT = 100
+_NOT_SENT_SHARE = 0.01
+
+
+def judge(record: TrialRecord, limits: Limits) -> Verdict:
+    ended = driver_done(record)
+    if record.load_started_ns is None or ended is None:
+        return inconclusive(LOAD_PROVEN, "The record does not say that the load began and ended.")
+    if not ended.ok:
+        return inconclusive(LOAD_PROVEN, f"The load driver did not end well: {ended.why.rstrip('.')}.")
+    balance = ledger(record.samples, ended.scheduled)
+    evidence: dict[str, object] = {
+        "scheduled": balance.scheduled,
+        "sent": balance.sent,
+        "answered": balance.answered,
+        "failed": balance.failed,
+        "timed_out": balance.timed_out,
+        "unfinished": balance.unfinished,
+        "not_sent": balance.not_sent,
+    }
+    if not balance.balanced:
+        why = (
+            f"The ledger of the load does not balance: of {balance.scheduled} arrivals {balance.missing} are missing,"
+            f" {balance.repeated} are there twice, {balance.unreadable} cannot be read."
+        )
+        return inconclusive(LOAD_PROVEN, why, evidence=evidence)
+    return _on_time(record, limits, evidence)
+
+
+def _on_time(record: TrialRecord, limits: Limits, evidence: dict[str, object]) -> Verdict:
+    rows = _outside_fault(record, limits)
+    lags = send_lag_ns(rows)
+    if len(lags) < _MIN_SENT:
+        why = f"Only {len(lags)} requests were sent outside the fault; {_MIN_SENT} are needed to prove the load."
+        return inconclusive(LOAD_PROVEN, why, evidence=evidence, advice="Raise rate_rps.")
+    lag_ms = nearest_rank(lags, 990) / 1e6
+    limit_ms = limits.send_lag_share * record.trial.slo.p99_ms
+    unsent = int(np.count_nonzero(rows["code"] == Outcome.NOT_SENT)) / len(rows)
+    evidence |= {"send_lag_p99_ms": lag_ms, "not_sent_share": unsent, "n": len(rows)}
+    bounds = {"send_lag_p99_ms": limit_ms, "not_sent_share": _NOT_SENT_SHARE}
+    numbers = (
+        f"send lag p99 {lag_ms:.1f} ms (limit {limit_ms:g} ms), {unsent:.1%} not sent (limit 1 %), n = {len(rows)}"
+    )
+    if lag_ms > limit_ms or unsent > _NOT_SENT_SHARE:
+        advice = "Lower rate_rps, raise connections, or repeat on a quieter machine."
+        why = f"The load was not sent as scheduled: {numbers}."
+        return inconclusive(LOAD_PROVEN, why, evidence=evidence, advice=advice, limits=bounds)
+    return passed(LOAD_PROVEN, f"The load was sent as scheduled: {numbers}.", evidence=evidence, limits=bounds)
+
+
+def _outside_fault(record: TrialRecord, limits: Limits) -> Rows:
+    """What was due in the baseline and after the recovery."""
+    span = baseline_span(record)
+    parts = [due_in(record.samples, span)] if span else []
+    recovered = recovered_rows(record, limits)
+    if recovered is not None:
+        parts.append(recovered)
+    return np.concatenate(parts) if parts else record.samples[:0]
+
+
+CHECK = Check(LOAD_PROVEN, "Was the load what was asked for?", judge, premises=(STARTS,))

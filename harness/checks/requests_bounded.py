@@ -1,0 +1,97 @@
+"""No request is open for longer than its deadline, whatever a part does.
+
+A call without a timeout holds its worker's slot and its connection for as long as the part is silent (F36, F37, F43).
+Only a fault of a part that lasts longer than the deadline can show it: elsewhere the check does not apply, for it could
+not fail. A worker that is frozen cannot keep a deadline of its own, and a broken ingress is not the app's. The slack of
+0.5 s lets an app that answers 504 at its deadline be on time; the client waits 2 s longer than the deadline, so that a
+request without a bound shows as its timeout.
+"""
+
+import numpy as np
+
+from harness.load.rows import Rows
+from harness.load.samples import ends_ns, of_endpoint, open_longer
+from harness.model.record import Span, TrialRecord
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
+from .facts.machine import unless_unfit
+from .facts.troubles import Trouble, sigterm_ns, troubles, uses_on_parts
+
+NAME = "requests-bounded"
+
+
+def applies(record: TrialRecord) -> str | None:
+    deadline_s = record.trial.slo.deadline_s
+    if any((use.for_s or 0.0) > deadline_s for use in uses_on_parts(record.trial)):
+        return None
+    return f"no fault of a part lasts longer than the deadline of {deadline_s:g} s"
+
+
+def judge(record: TrialRecord, limits: Limits) -> Verdict:
+    deadline_s = record.trial.slo.deadline_s
+    limit_s = deadline_s + limits.answer_slack_s
+    bound = {"deadline_s": deadline_s, "answer_slack_s": limits.answer_slack_s}
+    if record.trial.timeout_s <= limit_s:
+        why = f"The client gives up after {record.trial.timeout_s:g} s, so a request over {limit_s:g} s cannot be seen."
+        return inconclusive(NAME, why, advice="Set load.timeout_s above slo.deadline_s + 1.", limits=bound)
+    exposed = _exposed(record, limit_s)
+    rows = record.samples[record.samples["sent"] < sigterm_ns(record)]
+    late = open_longer(rows, int(limit_s * 1e9))
+    times = (ends_ns(rows) - rows["sent"])[rows["sent"] >= 0]
+    longest_s = int(times.max()) / 1e9 if len(times) else 0.0
+    evidence: dict[str, object] = {
+        "requests": len(times),
+        "exposed": len(exposed),
+        "over": len(late),
+        "longest_s": longest_s,
+        "lines": {
+            line.name: int(np.count_nonzero(late["endpoint"] == index))
+            for index, line in enumerate(record.trial.requests)
+        },
+    }
+    if len(late):
+        verdict = failed(
+            NAME,
+            f"{len(late)} of {len(times)} requests were open for longer than {deadline_s:g} s (+"
+            f" {limits.answer_slack_s:g} s), the longest for {longest_s:.1f} s when the client gave up or it ended.",
+            evidence=evidence,
+            advice="Give each request a deadline (asyncio.timeout), and each call to a part a shorter timeout.",
+            limits=bound,
+        )
+        spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]
+        return unless_unfit(record, limits, verdict, spans)
+    if not len(exposed):
+        why = f"No request that needs what was broken was sent {limit_s:g} s before the lift, so none could show it."
+        return inconclusive(NAME, why, evidence=evidence, limits=bound)
+    why = (
+        f"None of {len(times)} requests was open for longer than {deadline_s:g} s (+ {limits.answer_slack_s:g} s), of"
+        f" which {len(exposed)} met the fault for that long; the longest took {longest_s:.1f} s."
+    )
+    return passed(NAME, why, evidence=evidence, limits=bound)
+
+
+def _exposed(record: TrialRecord, limit_s: float) -> Rows:
+    """Requests that need a broken part and met its fault for longer than the limit."""
+    parts = [record.samples[:0]]
+    for trouble in troubles(record):
+        if trouble.what in record.trial.part_kinds:
+            until = _lift_ns(record, trouble) - int(limit_s * 1e9)
+            lines = [i for i, line in enumerate(record.trial.requests) if trouble.what in line.needs]
+            rows = of_endpoint(record.samples, *lines)
+            parts.append(rows[(rows["sent"] >= trouble.applied.done_ns) & (rows["sent"] < until)])
+    return np.concatenate(parts)
+
+
+def _lift_ns(record: TrialRecord, trouble: Trouble) -> int:
+    return trouble.lifted.sent_ns if trouble.lifted else record.last_ns
+
+
+CHECK = Check(
+    NAME,
+    "Is any request open for longer than its deadline?",
+    judge,
+    applies,
+    (STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN),
+)

@@ -1,0 +1,34 @@
+"""The service comes up: every worker answers.
+
+A service that does not start has failed, whatever was to be tried with it; nothing else is judged then. Finds F11 (a
+boot that hangs without end), F12 (a boot that needs the database) and every plain mistake in the settings.
+"""
+
+from harness.model.observation import BootEnded
+from harness.model.record import TrialRecord
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+from .check import STARTS, Check, failed, inconclusive, passed
+
+_TAIL_CHARS = 4000
+
+
+def judge(record: TrialRecord, _limits: Limits) -> Verdict:
+    ended = record.of(BootEnded)
+    if not ended:
+        return inconclusive(STARTS, "The record ends before the service had come up or given up.")
+    boot = ended[-1]
+    took_s = (boot.done_ns - boot.sent_ns) / 1e9
+    evidence: dict[str, object] = {"took_s": took_s, "workers": record.trial.workers}
+    if boot.ok:
+        return passed(STARTS, f"{record.trial.workers} workers answered after {took_s:.1f} s.", evidence=evidence)
+    return failed(
+        STARTS,
+        f"The service did not come up in {took_s:.1f} s: {boot.why.rstrip('.')}.",
+        evidence=evidence | {"log_tail": boot.log_tail[-_TAIL_CHARS:]},
+        advice="Read the last lines of its log: settings, an import, or a part that the app must not need to start.",
+    )
+
+
+CHECK = Check(STARTS, "Does the service come up?", judge)
