@@ -134,6 +134,16 @@ def trial_folders(run_dir: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if (path / "trial.json").exists()]
 
 
+def trial_folder(run_dir: Path, slug: str) -> Path:
+    return run_dir / "trials" / slug
+
+
+def make_calibration_folder(run_dir: Path) -> Path:
+    folder = run_dir / "calibration"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def write_verdict(run_dir: Path, body: Mapping[str, object]) -> None:
     _write(run_dir / "verdict.json", json.dumps(body, indent=1).encode() + b"\n")
 

@@ -1,0 +1,142 @@
+"""Runs the trials of a plan in their order, on one rig, into one run directory. It judges nothing either.
+
+A trial whose record is written stays written: an error later does not take it back. An error of the machine ends the
+campaign; what the app does wrong never does.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from harness.calibration import calibrate
+from harness.conductor import Listener, conduct
+from harness.errors import HarnessError, MachineError, UsageError
+from harness.model.observation import Observation
+from harness.model.target import Target
+from harness.model.trial import PlannedTrial
+from harness.record import TrialWriter, make_calibration_folder, trial_folder, write_manifest
+from harness.rig import Rig
+from harness.system.process import Spawner
+
+_PACKAGES = ("fastapi", "starlette", "uvicorn", "uvicorn-worker", "gunicorn", "asyncpg", "locust", "numpy")
+
+
+class Watcher(Listener, Protocol):
+    """Who wants to see a campaign while it runs."""
+
+    def say(self, text: str) -> None: ...
+    def trial_began(self, planned: PlannedTrial, total: int) -> None: ...
+    def trial_ended(self, planned: PlannedTrial, folder: Path) -> None: ...
+    def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None: ...
+    def seen(self, observation: Observation) -> None: ...
+
+
+def make_run_dir(out: Path | None, name: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Path:
+    """`out` when it is new or empty, else `runs/<utc>-<name>-<id>`."""
+    run_dir = out if out is not None else Path("runs") / f"{now():%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(3)}"
+    if out is not None and out.exists():
+        if not out.is_dir():
+            raise UsageError(f"--out {out} is a file; it takes a directory that is new or empty.")
+        if any(out.iterdir()):
+            raise UsageError(f"--out {out} is not empty; it takes a directory that is new or empty.")
+    try:
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_dir.chmod(0o700)
+        (run_dir / "trials").mkdir(mode=0o700)
+    except OSError as error:
+        raise MachineError(f"The run directory {run_dir} cannot be made: {error.strerror}.") from error
+    return run_dir.resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a campaign is about: the plan and where it is written."""
+
+    target: Target
+    trials: Sequence[PlannedTrial]
+    not_applicable: Sequence[tuple[str, str]]
+    run_dir: Path
+    seed: int
+    command: Sequence[str]
+
+
+async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
+    """Conduct every trial. The manifest is there before the first one."""
+    began = time.monotonic()
+    facts = _facts(run)
+    write_manifest(run.run_dir, facts)
+    async with Rig(run.target, spawner, watcher.say) as rig:
+        rate_rps = run.target.load.rate_rps
+        if rate_rps is None:
+            rate_rps = await calibrate(rig, run.trials[0], make_calibration_folder(run.run_dir))
+            watcher.say(f"load.rate_rps is not set: {rate_rps:g} requests/s, about half of what was reached")
+        facts = {**facts, "rate_rps": rate_rps}
+        write_manifest(run.run_dir, facts)
+        for planned in run.trials:
+            watcher.trial_began(planned, len(run.trials))
+            folder = trial_folder(run.run_dir, planned.slug)
+            writer = TrialWriter(folder)
+            try:
+                await conduct(rig, planned, writer, watcher, rate_rps=rate_rps)
+            except HarnessError:
+                watcher.trial_ended(planned, folder)
+                raise
+            finally:
+                writer.close()
+            watcher.trial_ended(planned, folder)
+    write_manifest(run.run_dir, {**facts, "wall_s": round(time.monotonic() - began, 1)})
+
+
+def _facts(run: Run) -> dict[str, object]:
+    """What a reader of the run wants to know of its making. Names of variables, never their values."""
+    target = run.target
+    return {
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": list(run.command),
+        "seed": run.seed,
+        "target": target.name,
+        "target_file": target.source,
+        "app": target.app,
+        "server": target.server,
+        "env_names": sorted([*target.env, *target.pass_env]),
+        "rate_rps": target.load.rate_rps,
+        "versions": _versions(),
+        "host": _host(),
+        "plan": [
+            {
+                "trial": planned.slug,
+                "scenario": planned.scenario.name,
+                "workers": planned.workers,
+                "config": dict(planned.config),
+                "seed": planned.seed,
+                "estimate_s": planned.estimate_s,
+            }
+            for planned in run.trials
+        ],
+        "not_applicable": [{"scenario": name, "why": why} for name, why in run.not_applicable],
+    }
+
+
+def _versions() -> Mapping[str, str]:
+    found = {"shakedown": version("fastapi-shakedown"), "python": platform.python_version()}
+    return {**found, **{name: version(name) for name in _PACKAGES}}
+
+
+def _host() -> Mapping[str, object]:
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        "byteorder": sys.byteorder,
+    }

@@ -1,0 +1,28 @@
+"""`shakedown judge DIR`: the verdicts again, from the record alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.results import exit_code, judge_run, run_directory, show, write_text
+from harness.cli.results import target_of as target_of_run
+from reports.junit import junit_xml
+
+
+@click.command()
+@click.argument("run_dir", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write JUnit XML to this file too.")
+def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
+    """Judge a run directory again, from its record: no app, no database, no load.
+
+    Works on a copy, on another machine, on somebody else's run. Exit codes as those of `run`.
+    """
+    folder = run_directory(run_dir)
+    verdicts = judge_run(folder)
+    if junit:
+        write_text(Path(junit), junit_xml(target_of_run(folder), verdicts))
+    show(folder, verdicts, as_json)
+    return exit_code(verdicts)

@@ -1,0 +1,157 @@
+"""What a person sees while a run goes on: a live view on a terminal, plain lines in a pipe, nothing with --quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from harness.model.observation import FaultChanged, LoadSummed, Observation, ProbeAnswered, WorkersSeen
+from harness.model.trial import PlannedTrial
+from harness.model.verdict import TrialVerdict
+
+_SYMBOL = {"pass": "✔", "fail": "✖", "inconclusive": "?", "error": "!"}
+_STYLE = {"pass": "blue", "fail": "dark_orange3", "inconclusive": "bright_black", "error": "red"}
+
+Judge = Callable[[Path], TrialVerdict]
+
+
+class Figures:
+    """The last of each figure that the live view shows."""
+
+    def __init__(self) -> None:
+        self.phase, self.phase_began, self.phase_s = "", time.monotonic(), 0.0
+        self.faults: list[str] = []
+        self.workers = 0
+        self.ready: bool | None = None
+        self.load: LoadSummed | None = None
+        self.rate_rps = 0.0
+        self.errors = 0
+
+    def see(self, seen: Observation) -> None:
+        if isinstance(seen, LoadSummed):
+            if self.load is not None and seen.sent_ns > self.load.sent_ns:
+                self.rate_rps = (seen.sent - self.load.sent) / ((seen.sent_ns - self.load.sent_ns) / 1e9)
+            self.load = seen
+            self.errors = seen.failed + seen.timed_out
+        elif isinstance(seen, ProbeAnswered) and seen.probe == "ready" and seen.via == "fresh":
+            self.ready = seen.good
+        elif isinstance(seen, WorkersSeen):
+            self.workers = len(seen.pids)
+        elif isinstance(seen, FaultChanged):
+            if seen.action == "apply":
+                self.faults.append(seen.fault)
+            elif seen.action == "lift" and seen.fault in self.faults:
+                self.faults.remove(seen.fault)
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self.phase_s - (time.monotonic() - self.phase_began))
+
+
+class Quiet:
+    """Says nothing."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.verdicts: list[TrialVerdict] = []
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def trial_began(self, planned: PlannedTrial, total: int) -> None: ...
+
+    def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
+        self.verdicts.append(self._judge(folder))
+
+    def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None: ...
+
+    def seen(self, observation: Observation) -> None: ...
+
+
+class Plain(Quiet):
+    """Plain lines on stderr."""
+
+    def say(self, text: str) -> None:
+        print(f"shakedown: {text}", file=sys.stderr, flush=True)
+
+    def trial_began(self, planned: PlannedTrial, total: int) -> None:
+        about = f"about {planned.estimate_s:.0f} s"
+        self.say(f"[{planned.index}/{total}] {planned.scenario.name}, {planned.workers} workers, {about}")
+
+    def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
+        super().trial_ended(planned, folder)
+        self.say(_line(self.verdicts[-1]))
+
+    def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None:
+        self.say(f"    {phase}")
+
+
+class OnTerminal(Quiet):
+    """A line for each trial that ended, and a live block for the one that runs."""
+
+    def __init__(self, judge: Judge, total_s: float) -> None:
+        super().__init__(judge)
+        self._console = Console(stderr=True)
+        self._figures = Figures()
+        self._title, self._note = "setting up", ""
+        self._left_s = total_s
+        self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> OnTerminal:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        self._note = text
+
+    def trial_began(self, planned: PlannedTrial, total: int) -> None:
+        self._figures = Figures()
+        self._title = f"[{planned.index}/{total}] {planned.scenario.name}"
+        self._note = planned.scenario.asks
+
+    def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
+        super().trial_ended(planned, folder)
+        self._left_s = max(0.0, self._left_s - planned.estimate_s)
+        verdict = self.verdicts[-1]
+        self._console.print(Text(_line(verdict), style=_STYLE[verdict.verdict]))
+
+    def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None:
+        self._figures.phase, self._figures.phase_began, self._figures.phase_s = phase, time.monotonic(), length_s
+
+    def seen(self, observation: Observation) -> None:
+        self._figures.see(observation)
+
+    def _render(self) -> Table:
+        figures = self._figures
+        table = Table.grid(padding=(0, 2))
+        table.add_row(Text(self._title, style="bold"), Text(self._note, style="dim"))
+        ready = {None: "–", True: "ready", False: "NOT READY"}[figures.ready]
+        load = figures.load
+        p99 = f"{load.p99_ms:.0f} ms" if load is not None and load.p99_ms >= 0 else "–"
+        broken = "▼ " + ", ".join(figures.faults) if figures.faults else "nothing broken"
+        table.add_row(
+            f"{figures.phase} {figures.left_s:.0f} s left",
+            f"{figures.rate_rps:.0f} requests/s · p99 {p99} · {figures.errors} errors · {ready} ·"
+            f" {figures.workers} workers · {broken} · run: about {self._left_s:.0f} s left",
+        )
+        return table
+
+
+def _line(verdict: TrialVerdict) -> str:
+    counts = {word: sum(v.verdict == word for v in verdict.verdicts) for word in _SYMBOL}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{_SYMBOL[verdict.verdict]} {verdict.verdict} {verdict.scenario}: {said}"

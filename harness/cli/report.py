@@ -1,0 +1,22 @@
+"""`shakedown report DIR`: the report page again, from the record alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.cli.results import run_directory, write_page
+
+
+@click.command()
+@click.argument("run_dir", metavar="DIR")
+@click.option("--out", type=click.Path(dir_okay=False), help="Where to write; DIR/report.html by default.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def report(run_dir: str, out: str | None, as_json: bool) -> None:
+    """Write the HTML report of a run directory again: one file that needs nothing beside it."""
+    folder = run_directory(run_dir)
+    path = Path(out).resolve() if out else folder / "report.html"
+    write_page(folder, path)
+    click.echo(json.dumps({"schema_version": 1, "report": str(path)}) if as_json else str(path))

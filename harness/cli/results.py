@@ -1,0 +1,74 @@
+"""From a run directory to verdicts and reports: what `run`, `judge` and `report` share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from reports.html.page import render
+
+from harness.checks.judge import judge_trial
+from harness.errors import MachineError, UsageError
+from harness.model.verdict import Outcome, TrialVerdict
+from harness.record import read_manifest, read_trial, trial_folders, write_verdict
+from reports.document import run_document, run_verdict
+from reports.junit import junit_xml
+from reports.text import summarise
+from reports.view import read_run
+
+_EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
+
+
+def exit_code(verdicts: Sequence[TrialVerdict]) -> int:
+    return _EXIT[run_verdict(verdicts)]
+
+
+def judge_run(run_dir: Path) -> list[TrialVerdict]:
+    """Every trial that began, judged from its record."""
+    return [judge_trial(read_trial(folder)) for folder in trial_folders(run_dir)]
+
+
+def target_of(run_dir: Path) -> str:
+    return str(read_manifest(run_dir).facts.get("target", ""))
+
+
+def document(run_dir: Path, verdicts: Sequence[TrialVerdict]) -> dict[str, object]:
+    return run_document(str(run_dir), target_of(run_dir), verdicts)
+
+
+def write_reports(run_dir: Path, verdicts: Sequence[TrialVerdict], junit: Path | None) -> None:
+    """verdict.json and report.html into the run directory, JUnit where it was asked for."""
+    write_verdict(run_dir, document(run_dir, verdicts))
+    write_page(run_dir, run_dir / "report.html")
+    if junit is not None:
+        write_text(junit, junit_xml(target_of(run_dir), verdicts))
+
+
+def write_page(run_dir: Path, path: Path) -> None:
+    write_text(path, render(read_run(run_dir, judge_trial)))
+
+
+def write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise MachineError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def show(run_dir: Path, verdicts: Sequence[TrialVerdict], as_json: bool) -> None:
+    """The result on stdout: one JSON document, or the summary for a person."""
+    if as_json:
+        click.echo(json.dumps(document(run_dir, verdicts)))
+        return
+    color = click.get_text_stream("stdout").isatty()
+    click.echo(summarise(str(run_dir), target_of(run_dir), verdicts, color=color))
+
+
+def run_directory(text: str) -> Path:
+    """The run directory that the user named."""
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise UsageError(f"{text} is not a directory; it takes a run directory as `shakedown run` writes it.")
+    return path

@@ -1,0 +1,217 @@
+"""`shakedown run NAME…`: boot, break, measure, judge, report."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from harness.campaign import Run, make_run_dir, run_campaign
+from harness.checks.judge import judge_trial
+from harness.cli.live import OnTerminal, Plain, Quiet
+from harness.cli.results import exit_code, show, write_reports
+from harness.errors import HarnessError, MachineError, UsageError
+from harness.faults import spec_of
+from harness.healing import heal
+from harness.ledger import LEDGER, Ledger
+from harness.model.scenario import Scenario
+from harness.model.target import Scalar
+from harness.model.verdict import TrialVerdict
+from harness.plan import Plan, plan
+from harness.record import read_trial
+from harness.system.process import Spawner
+from harness.target import find_target, load_target, read_override
+from scenarios import SCENARIOS, SUITES
+
+
+@click.command()
+@click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=lambda *_: _completions())
+@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
+@click.option("--backend", type=click.Choice(["process"]), default="process", show_default=True, help="How it is run.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
+@click.option("--workers", type=int, help="Number of worker processes.")
+@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each scenario N times.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the load's schedule; random by default, and told.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+def run(
+    names: tuple[str, ...],
+    target_file: str | None,
+    backend: str,
+    settings: tuple[str, ...],
+    workers: int | None,
+    repeat: int,
+    seed: int | None,
+    out: Path | None,
+    junit: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Run scenarios or suites: NAME is one of `shakedown list`, or a Python file with a SCENARIO.
+
+    \b
+    shakedown run quick                                    the whole quick suite on the reference API
+    shakedown run db-refused --target my.toml --workers 4  one scenario on your app
+    shakedown run drain --set gunicorn.graceful_timeout=5  with another setting
+    """
+    ledger = _inherited_ledger()
+    overrides = _overrides(settings, workers)
+    path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    target = load_target(path, overrides)
+    chosen = _choose(names)
+    used_seed = seed if seed is not None else random.randrange(1, 2**31)
+    planned = plan(chosen, target, workers=[target.workers], repeat=repeat, seed=used_seed, overrides=overrides)
+    _check_faults(planned)
+    if not planned.trials:
+        return _nothing_applies(planned, as_json)
+    run_dir = make_run_dir(out, "-".join(Path(name).stem for name in names)[:40])
+    facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, ["shakedown", "run", *names])
+    total_s = sum(trial.estimate_s for trial in planned.trials)
+    watcher = _watcher(quiet, total_s)
+    with watcher:
+        watcher.say(f"target {target.name} ({target.source}), seed {used_seed}, about {total_s:.0f} s")
+        for name, why in planned.not_applicable:
+            watcher.say(f"{name} does not apply: {why}")
+        failure, interrupted = _conduct(facts, Spawner(ledger), watcher, ledger)
+    if interrupted:
+        print(f"shakedown: interrupted; the record so far is in {run_dir}", file=sys.stderr)
+        return 128 + interrupted
+    verdicts: list[TrialVerdict] = watcher.verdicts
+    if verdicts:
+        write_reports(run_dir, verdicts, junit)
+    if failure is not None:
+        if verdicts and not as_json:
+            show(run_dir, verdicts, as_json)
+        raise failure
+    show(run_dir, verdicts, as_json)
+    return exit_code(verdicts)
+
+
+def _conduct(facts: Run, spawner: Spawner, watcher: Quiet, ledger: Ledger) -> tuple[HarnessError | None, int]:
+    """Run the campaign; what ended it early, and the signal that interrupted it (0 for none)."""
+    got: list[int] = []
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, _stop, task, got, number)
+        await run_campaign(facts, spawner, watcher)
+
+    guardian = os.getppid()
+    failure: HarnessError | None = None
+    try:
+        asyncio.run(main())
+    except asyncio.CancelledError:
+        if not got:
+            raise
+    except HarnessError as error:
+        failure = error
+    finally:
+        if os.getppid() != guardian:  # the guardian is gone: nobody else heals
+            heal(ledger.path)
+    return failure, got[0] if got else 0
+
+
+def _stop(task: asyncio.Task[None], got: list[int], number: int) -> None:
+    if not got:
+        task.cancel()
+    got.append(number)
+
+
+def _inherited_ledger() -> Ledger:
+    """The ledger that the guardian made and locked for us."""
+    fd, _, path = os.environ.get(LEDGER, "").partition(":")
+    if not fd.isdigit():
+        raise MachineError("`run` is started by its guardian; start it as: shakedown run …")
+    del os.environ[LEDGER]
+    return Ledger.join(Path(path), int(fd))
+
+
+def _overrides(settings: Sequence[str], workers: int | None) -> dict[str, Scalar]:
+    overrides = dict(read_override(text) for text in settings)
+    if workers is not None:
+        if workers < 1:
+            raise UsageError(f"--workers must be 1 or more, not {workers}.")
+        overrides["workers"] = workers
+    return overrides
+
+
+def _choose(names: Sequence[str]) -> list[Scenario]:
+    """Scenarios by name, suite or file, in the order given."""
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    chosen: list[Scenario] = []
+    for name in names:
+        if name.endswith(".py"):
+            chosen.append(_load_file(Path(name)))
+        elif name in SUITES:
+            chosen += [by_name[member] for member in SUITES[name]]
+        elif name in by_name:
+            chosen.append(by_name[name])
+        else:
+            raise UsageError(_unknown(name, [*by_name, *SUITES]))
+    return chosen
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"There is no scenario or suite {name!r}.{hint} Accepted are: {', '.join(known)}, or a file NAME.py."
+
+
+def _load_file(path: Path) -> Scenario:
+    """A user's scenario file: Python that defines SCENARIO."""
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; NAME.py must be a Python file that defines SCENARIO.")
+    spec = importlib.util.spec_from_file_location(f"user_scenario_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} cannot be loaded as Python.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    scenario = getattr(module, "SCENARIO", None)
+    if not isinstance(scenario, Scenario):
+        raise UsageError(f"{path} must define SCENARIO, a harness.model.scenario.Scenario.")
+    return scenario
+
+
+def _check_faults(planned: Plan) -> None:
+    for trial in planned.trials:
+        for use in trial.scenario.faults:
+            spec_of(use)
+
+
+def _nothing_applies(planned: Plan, as_json: bool) -> int:
+    reasons = "; ".join(f"{name}: {why}" for name, why in planned.not_applicable)
+    message = f"Nothing applies to this target, so nothing was shown. {reasons}"
+    if as_json:
+        import json
+
+        print(json.dumps({"schema_version": 1, "error": {"kind": "inconclusive", "message": message}}))
+    print(f"shakedown: {message}", file=sys.stderr)
+    return 2
+
+
+def _watcher(quiet: bool, total_s: float) -> Quiet:
+    def judge(folder: Path) -> TrialVerdict:
+        return judge_trial(read_trial(folder))
+
+    if quiet:
+        return Quiet(judge)
+    return OnTerminal(judge, total_s) if sys.stderr.isatty() else Plain(judge)
+
+
+def _completions() -> list[str]:
+    return [scenario.name for scenario in SCENARIOS] + list(SUITES)

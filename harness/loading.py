@@ -1,0 +1,131 @@
+"""The load of a trial: its profile, and the driver as a child of ours whose sums become observations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.deployment import Address
+from harness.errors import MachineError
+from harness.load.client import LOCUST_DRIVER, LoadDriver, driver_environment
+from harness.load.messages import Done, LoadSum
+from harness.load.profile import Profile, Segment
+from harness.load.profile import RequestLine as LoadLine
+from harness.model.observation import LoadEnded, LoadStarted, LoadSummed
+from harness.model.target import RequestLine
+from harness.model.trial import Trial
+from harness.probes.watch import Emit
+from harness.system.clock import Clock
+from harness.system.pipes import PipedChild
+from harness.system.process import Spawner
+
+_LEAD_NS = 150_000_000
+
+
+def make_profile(trial: Trial, where: Address, segments: tuple[Segment, ...], connections: int) -> Profile:
+    """The load of a trial against its ingress."""
+    return Profile(
+        host=where.host,
+        port=where.port,
+        segments=segments,
+        requests=tuple(_line(line) for line in trial.requests),
+        seed=trial.seed,
+        timeout_s=trial.timeout_s,
+        queue_timeout_s=trial.timeout_s,
+        connections=connections,
+        key_prefix=trial.key_prefix,
+    )
+
+
+def _line(line: RequestLine) -> LoadLine:
+    return LoadLine(
+        name=line.name,
+        method=line.method,
+        path=line.path,
+        headers=tuple(line.headers),
+        body=line.body,
+        weight=line.weight,
+        expect=tuple(line.expect),
+        expect_json=line.expect_json,
+        stores=line.stores,
+        needs=tuple(line.needs),
+    )
+
+
+class Load:
+    """One load from launch to done. `start` sets the schedule's zero a moment ahead."""
+
+    def __init__(self, driver: LoadDriver, clock: Clock, emit: Emit) -> None:
+        self._driver, self._clock, self._emit = driver, clock, emit
+        self._listener: asyncio.Task[None] | None = None
+        self._arrivals = 0
+        self._ended = False
+        self.last: LoadSum | None = None
+
+    @classmethod
+    async def launch(cls, spawner: Spawner, folder: Path, clock: Clock, emit: Emit) -> Load:
+        """Start the driver's process; it takes a second or two to load Locust."""
+
+        async def spawn(argv: Sequence[str]) -> PipedChild:
+            process = spawner.spawn(
+                argv, name="load", env=driver_environment(), cwd=folder, log=folder / "load.log", pipes=True
+            )
+            return await PipedChild.open(process)
+
+        return cls(await LoadDriver.launch(spawn, LOCUST_DRIVER), clock, emit)
+
+    async def prepare(self, profile: Profile, rows: Path) -> None:
+        self._arrivals = (await self._driver.prepare(profile, rows)).arrivals
+
+    async def start(self) -> None:
+        zero_ns = self._clock.now_ns() + _LEAD_NS
+        await self._driver.start(self._clock.absolute_ns(zero_ns), self._clock.origin_ns)
+        self._emit(LoadStarted(self._arrivals, zero_ns, zero_ns))
+        self._listener = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for total in self._driver.sums():
+            self.last = total
+            self._emit(_summed(total))
+
+    def check_alive(self) -> None:
+        """Raise what ended the driver, if anything has."""
+        if self._listener is not None and self._listener.done() and not self._ended:
+            self._listener.result()
+            raise MachineError("The load ended before the trial did: its schedule was too short.")
+
+    async def stop(self, drain_s: float) -> Done:
+        """Send nothing new, wait for what is open, and write down how it ended."""
+        self._ended = True
+        sent_ns = self._clock.now_ns()
+        done = await self._driver.stop(drain_s)
+        self._emit(LoadEnded(True, done.reason, done.due, sent_ns, self._clock.now_ns()))
+        return done
+
+    async def close(self) -> None:
+        self._ended = True
+        await self._driver.close()
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+
+
+def _summed(total: LoadSum) -> LoadSummed:
+    def ms(value: int | None) -> float:
+        return -1.0 if value is None else round(value / 1e6, 3)
+
+    return LoadSummed(
+        sent=total.sent,
+        answered=total.answered,
+        failed=total.failed,
+        timed_out=total.timed_out,
+        unfinished=total.unfinished,
+        not_sent=total.not_sent,
+        p50_ms=ms(total.p50_ns),
+        p99_ms=ms(total.p99_ns),
+        send_lag_p99_ms=ms(total.lag_p99_ns),
+        cpu_s=total.cpu_s,
+        sent_ns=total.at_ns,
+        done_ns=total.at_ns,
+    )

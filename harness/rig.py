@@ -1,0 +1,150 @@
+"""The parts of a run, started once: PostgreSQL, the dependency stubs, the proxies before them, and a control of ours.
+
+    app ─▶ [toxiproxy: postgres] ─▶ PostgreSQL         one proxy for each part, for the whole run
+        └▶ [toxiproxy: NAME]     ─▶ stub
+    harness ─▶ control                                 a stub that nobody breaks: is the machine fit?
+
+Every trial gets a fresh database, cloned from a template that the target's setup commands have filled once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+from harness.errors import MachineError, TargetError
+from harness.faults.fault import Link
+from harness.model.target import HttpPart, PostgresPart, Target
+from harness.parts.postgres import Database, Postgres, start_postgres
+from harness.parts.stub import Stub, start_stub
+from harness.parts.toxiproxy import Toxiproxy, start_toxiproxy
+from harness.system.ports import Ports
+from harness.system.process import Spawner
+from harness.target import app_env
+
+Say = Callable[[str], None]
+
+_SETUP_S = 120.0
+
+
+class Rig:
+    """Started with `async with Rig.start(…) as rig`; leaving it ends every part."""
+
+    def __init__(self, target: Target, spawner: Spawner, say: Say) -> None:
+        self.target, self.spawner, self.say = target, spawner, say
+        self.ports = Ports()
+        self.folder = Path(tempfile.mkdtemp(prefix="shakedown-"))
+        self._folder_entry = spawner.ledger.intend("folder", "parts", path=str(self.folder))
+        self.folder.chmod(0o711)
+        self.postgres: dict[str, Postgres] = {}
+        self.stubs: dict[str, Stub] = {}
+        self.links: dict[str, Link] = {}
+        self._toxiproxy: Toxiproxy | None = None
+        self._control: Stub | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def toxiproxy(self) -> Toxiproxy:
+        if self._toxiproxy is None:
+            raise MachineError("Toxiproxy was not started.")
+        return self._toxiproxy
+
+    @property
+    def control(self) -> Stub:
+        if self._control is None:
+            raise MachineError("The control endpoint was not started.")
+        return self._control
+
+    async def _start(self) -> None:
+        self._toxiproxy = await start_toxiproxy(self.spawner, self.ports, self.folder, self.say)
+        self._control = await start_stub(HttpPart("control"), self.spawner, self.ports, self.folder)
+        for part in self.target.parts:
+            self.say(f"starting {part.name}")
+            started = await self._start_part(part)
+            proxy = await self.toxiproxy.create(part.name, started.address)
+            self.links[part.name] = Link(part.name, part.kind, proxy)
+        await self._set_up()
+
+    async def _start_part(self, part: PostgresPart | HttpPart) -> Postgres | Stub:
+        if isinstance(part, PostgresPart):
+            postgres = await start_postgres(part, self.spawner, self.ports, self.folder)
+            self.postgres[part.name] = postgres
+            return postgres
+        stub = await start_stub(part, self.spawner, self.ports, self.folder)
+        self.stubs[part.name] = stub
+        return stub
+
+    async def _set_up(self) -> None:
+        """Fill the templates by the target's setup commands, as a deployment job would."""
+        templates = {name: await postgres.make_template() for name, postgres in self.postgres.items()}
+        env = self.environment(templates)
+        for command in self.target.setup:
+            self.say(f"setup: {command}")
+            await self._run_setup(command, env)
+
+    async def _run_setup(self, command: str, env: Mapping[str, str]) -> None:
+        log = self.folder / "setup.log"
+        process = self.spawner.spawn(
+            ["/bin/sh", "-c", command], name="setup", env=env, cwd=self.target.root, log=log, umask=0o022
+        )
+        code = await process.wait(_SETUP_S)
+        if code is None:
+            await process.end(grace_s=1.0)
+        if code != 0:
+            how = f"did not end within {_SETUP_S:g} s" if code is None else f"ended with exit code {code}"
+            tail = "\n    ".join(log.read_text("utf-8", "replace").strip().splitlines()[-12:])
+            raise TargetError(f"The setup command `{command}` ({self.target.source}) {how}:\n    {tail}")
+
+    def environment(self, databases: Mapping[str, Database]) -> dict[str, str]:
+        """The whole environment of the app: addresses are those of the proxies."""
+        values: dict[str, Mapping[str, str]] = {}
+        for name, link in self.links.items():
+            where = link.proxy.listen
+            if name in databases:
+                values[name] = databases[name].values(where.host, where.port)
+            else:
+                values[name] = self.stubs[name].values(where.host, where.port)
+        return app_env(self.target, values)
+
+    def check_alive(self) -> None:
+        """MachineError when a part has ended by itself: then the app must not be blamed."""
+        if not self.toxiproxy.alive:
+            raise MachineError("Toxiproxy ended by itself; the trial cannot be judged.")
+        parts: list[Postgres | Stub] = [*self.postgres.values(), *self.stubs.values(), self.control]
+        for part in parts:
+            if not part.alive:
+                raise MachineError(f"The part {part.name} ended by itself; the trial cannot be judged.")
+
+    async def heal(self) -> None:
+        """All links whole, all stubs well: between two trials."""
+        for link in self.links.values():
+            await self.toxiproxy.heal(link.proxy)
+        for stub in self.stubs.values():
+            await stub.program([])
+
+    async def stop(self) -> None:
+        """End everything; errors of one part do not keep the others."""
+        parts: list[Postgres | Stub | Toxiproxy] = [*self.stubs.values(), *self.postgres.values()]
+        parts += [part for part in (self._control, self._toxiproxy) if part is not None]
+        ends = [part.stop() for part in parts]
+        problems = [result for result in await asyncio.gather(*ends, return_exceptions=True) if result is not None]
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.folder.exists():
+            self.spawner.ledger.ended(self._folder_entry)
+        for problem in problems:
+            if isinstance(problem, Exception):
+                self.say(f"while stopping: {problem}")

@@ -1,0 +1,125 @@
+"""What a trial needs around the server: a database, the proxy before it, the server itself; and its clearing away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from harness.backends.process import Order, ProcessDeployment
+from harness.deployment import Address
+from harness.faults.fault import Link, Stage
+from harness.model.target import Scalar
+from harness.model.trial import PlannedTrial, Trial
+from harness.parts.postgres import Database
+from harness.parts.postgres_reserved import Reserved
+from harness.resolve import Resolution, resolve_settings
+from harness.rig import Rig
+from harness.servers import server_of
+from harness.servers.server import Server
+from harness.system.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is known before the server starts."""
+
+    server: Server
+    resolution: Resolution
+    databases: Mapping[str, Database]
+    env: Mapping[str, str]
+    address: Address
+    ingress: Link
+
+
+class Stagehand:
+    """Makes and clears one trial's surroundings: `async with Stagehand(rig, planned) as hand`."""
+
+    def __init__(self, rig: Rig, planned: PlannedTrial) -> None:
+        self.rig, self.planned = rig, planned
+        self.reserved: dict[str, Reserved] = {}
+        self._databases: dict[str, Database] = {}
+        self._ingress: Link | None = None
+        self.deployment: ProcessDeployment | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.clear()
+
+    async def prepare(self) -> Prepared:
+        """Clone the databases, open the reserved connections, put the ingress proxy up, resolve the settings."""
+        for name, postgres in self.rig.postgres.items():
+            self._databases[name] = await postgres.clone(self.planned.slug)
+            self.reserved[name] = await postgres.reserve(self._databases[name].name)
+        address = Address("127.0.0.1", self.rig.ports.take())
+        proxy = await self.rig.toxiproxy.create(f"ingress-{self.planned.index}", address)
+        self._ingress = Link("ingress", "ingress", proxy, self.rig.target.live)
+        env = self.rig.environment(self._databases)
+        server = server_of(self.rig.target.server)
+        options: Mapping[str, Scalar] = server.options(self.rig.target, self.planned.config)
+        resolution = await resolve_settings(self.rig.target, server, options, workers=self.planned.workers, env=env)
+        return Prepared(server, resolution, self._databases, env, address, self._ingress)
+
+    def describe(self, prepared: Prepared, rate_rps: float) -> Trial:
+        """The facts of the trial, for its judges."""
+        target, planned = self.rig.target, self.planned
+        limits = replace(target.limits, **dict(planned.scenario.limits)) if planned.scenario.limits else target.limits
+        return Trial(
+            index=planned.index,
+            scenario=planned.scenario,
+            target=target.name,
+            server=target.server,
+            server_settings=prepared.resolution.settings,
+            workers=planned.workers,
+            config=planned.config,
+            seed=planned.seed,
+            live=target.live,
+            ready=target.ready,
+            live_probe=target.live_probe,
+            ready_probe=target.ready_probe,
+            ready_needs=target.ready_needs,
+            part_kinds={part.name: part.kind for part in target.parts},
+            requests=target.load.requests,
+            rate_rps=rate_rps,
+            timeout_s=target.load.timeout_s,
+            key_prefix=f"sd-{self.rig.spawner.ledger.token[:8]}-{planned.index}",
+            ledger=target.ledger is not None,
+            slo=target.slo,
+            limits=limits,
+        )
+
+    def start_server(self, prepared: Prepared, clock: Clock, log: Path) -> ProcessDeployment:
+        order = Order(
+            target=self.rig.target,
+            server=prepared.server,
+            settings=prepared.resolution.settings,
+            flags=prepared.resolution.flags,
+            workers=self.planned.workers,
+            address=prepared.address,
+            ingress=prepared.ingress.proxy.listen,
+            env=prepared.env,
+            log=log,
+        )
+        self.deployment = ProcessDeployment(order, clock, self.rig.spawner)
+        return self.deployment
+
+    def stage(self, deployment: ProcessDeployment, prepared: Prepared) -> Stage:
+        links = {**self.rig.links, "ingress": prepared.ingress}
+        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs)
+
+    async def clear(self) -> None:
+        """End what is left of the server, heal the links, drop what was made for this trial."""
+        if self.deployment is not None:
+            await self.deployment.kill()
+        for reserved in self.reserved.values():
+            await reserved.close()
+        if self.rig.toxiproxy.alive:
+            if self._ingress is not None:
+                await self.rig.toxiproxy.delete(self._ingress.proxy)
+            await self.rig.heal()
+        for name, database in self._databases.items():
+            if self.rig.postgres[name].alive:
+                await self.rig.postgres[name].drop(database)
