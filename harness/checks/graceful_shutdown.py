@@ -3,7 +3,8 @@
 Each deploy sends SIGTERM. A request that is cut then is an error that a user saw and nobody logged (F14, F30, F31, F32,
 F34); the exit code is 0 all the same (T06), so it is told, not judged. A request counts as accepted 250 ms before
 SIGTERM, time enough for a worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after
-SIGTERM (F18) are told. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
+SIGTERM (F18) are told. Each trial ends with SIGTERM and requests held open across it; only the one that is about it has
+the load on as well. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
 """
 
 import numpy as np
@@ -35,7 +36,9 @@ _CUT = (
 
 
 def applies(record: TrialRecord) -> str | None:
-    return None if SIGTERM in planned(record.trial) else "the scenario does not end the server under load"
+    if SIGTERM in planned(record.trial) or any(seen.accepted_ns >= 0 for seen in record.of(InFlightEnded)):
+        return None
+    return "no request could be held open across SIGTERM"
 
 
 def judge(record: TrialRecord, limits: Limits) -> Verdict:

@@ -22,7 +22,7 @@ from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusiv
 from .facts.machine import excused, for_the_rig, unfit_spans, unless_unfit
 from .facts.probes import Stream, fresh, known_ns, pids_before, pinned, says, was_on_hurt_worker
 from .facts.recovery import bite
-from .facts.troubles import SIGTERM, hurts, service_span, sigterm_ns, troubles
+from .facts.troubles import SIGTERM, hurts, served_until_ns, service_span, troubles
 
 NAME = "readiness-flips"
 _MIN_PROBES = 5
@@ -93,7 +93,7 @@ def _fault_window(record: TrialRecord) -> Span | None:
     hurt = bite(record)
     lifts = [trouble.lifted.sent_ns for trouble in found if trouble.lifted]
     end = min(lifts, default=hurt.end_ns if hurt else start)
-    return Span(start, max(start, min(end, sigterm_ns(record))))
+    return Span(start, max(start, min(end, served_until_ns(record))))
 
 
 def _flip(stream: Stream, spec: ProbeSpec, window: Span) -> Flip:

@@ -24,7 +24,7 @@ NAME = "requests-bounded"
 
 def applies(record: TrialRecord) -> str | None:
     deadline_s = record.trial.slo.deadline_s
-    if any((use.for_s or 0.0) > deadline_s for use in uses_on_parts(record.trial)):
+    if any(use.outlasts_deadline or (use.for_s or 0.0) > deadline_s for use in uses_on_parts(record.trial)):
         return None
     return f"no fault of a part lasts longer than the deadline of {deadline_s:g} s"
 

@@ -125,6 +125,11 @@ class Story:
         return self.lift_s + self.recovery_s
 
     @property
+    def asked_s(self) -> float:
+        """SIGTERM: a little after the drain began, when requests are held open."""
+        return self.drain_s if self.sigterm else self.drain_s + 0.6
+
+    @property
     def load_end_s(self) -> float:
         return self.drain_s + 2.0 if self.sigterm else self.drain_s
 
@@ -223,7 +228,7 @@ class Story:
         times: list[tuple[PhaseName, float]] = [("boot", 0.0), ("warmup", 2.0), ("baseline", BASELINE_S)]
         if self.scenario.faults and not self.sigterm:
             times += [("fault", BITE_S), ("recovery", self.lift_s + 0.05)]
-        times += [("drain", self.drain_s), ("end", self.drain_s + 3.0)]
+        times += [("drain", self.asked_s - 0.6), ("end", self.asked_s + 3.0)]
         return [PhaseBegan(name, ns(at_s), ns(at_s)) for name, at_s in times]
 
     def _fault(self) -> list[Observation]:
@@ -294,25 +299,23 @@ class Story:
         return [LoadStarted(count, ns(2.0), ns(2.0)), LoadEnded(True, "", count, end, end)]
 
     def _end(self) -> list[Observation]:
-        asked, left = ns(self.drain_s), ns(self.drain_s + 2.4)
+        asked, left = ns(self.asked_s), ns(self.asked_s + 2.4)
         stop = ServerStopped("drain", 0, False, 30.0, asked, left)
         seen: list[Observation] = [replace(stop, **self.stopped)]
-        if self.sigterm:
-            seen += [self._held(index, reply) for index, reply in enumerate(self.in_flight)]
+        seen += [self._held(index, reply) for index, reply in enumerate(self.in_flight)]
         orphans_end = left + (ns(5.0) if self.orphans else ns(0.1))
         seen.append(OrphansScanned(self.orphans, tuple("worker" for _ in self.orphans), left, orphans_end))
         rows = self.rows()
         stored = rows[(rows["endpoint"] == 2) & (rows["code"] == Outcome.OK)]["k"].tolist()
         keys = tuple((key, 1) for key in stored if key not in self.lost)
-        if self.sigterm:
-            keys += tuple((S + i, 1) for i, reply in enumerate(self.in_flight) if reply.status == 201)
+        keys += tuple((S + i, 1) for i, reply in enumerate(self.in_flight) if reply.status == 201)
         late = ns(self.drain_s + 8.0)
         seen.append(KeysStored(keys, len(keys), late, late))
         seen.append(TrialEnded("complete", "", late + 1, late + 1))
         return seen
 
     def _held(self, index: int, reply: Reply) -> InFlightEnded:
-        asked = ns(self.drain_s)
+        asked = ns(self.asked_s)
         end = asked + ns(reply.took_s)
         accepted = asked - ns(0.4)
         return InFlightEnded("create", -1, accepted, reply.outcome, reply.status, S + index, accepted - ns(0.1), end)

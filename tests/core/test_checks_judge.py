@@ -10,7 +10,7 @@ from record_builder import BASELINE, BLACKHOLE, DRAIN, FROZEN, KILLED, REFUSED, 
 
 from harness.checks import CHECKS
 from harness.checks.judge import judge_trial, limits_of
-from harness.model.observation import TrialEnded
+from harness.model.observation import FaultChanged, TrialEnded
 from harness.model.record import TrialRecord
 from harness.model.scenario import Scenario
 
@@ -55,6 +55,18 @@ def test_every_failure_names_number_limit_and_the_setting() -> None:
 def test_the_faults_are_told_by_the_users_names() -> None:
     assert judge_trial(Story(REFUSED).record()).faults == ("db.refuse",)
     assert judge_trial(Story(SLOW).record()).faults == ("pricing.slow",)
+
+
+def test_faults_are_known_by_the_scenarios_names_too() -> None:
+    """A record may call the part by its kind, as the scenario does."""
+    record = Story(REFUSED).record()
+    seen = tuple(
+        replace(here, fault="postgres.refuse") if isinstance(here, FaultChanged) else here
+        for here in record.observations
+    )
+    judged = judge_trial(replace(record, observations=seen))
+    assert judged == judge_trial(record)
+    assert judged.verdict == "pass"
 
 
 def test_only_what_is_asked_is_judged_with_its_premises() -> None:

@@ -235,6 +235,11 @@ def test_a_short_fault_cannot_show_a_missing_deadline() -> None:
     assert "requests-bounded" in {absent.check for absent in judged.not_applicable}
 
 
+def test_a_fault_meant_to_outlast_the_deadline_that_did_not_is_inconclusive() -> None:
+    scenario = replace(REFUSED, faults=(replace(REFUSED.faults[0], outlasts_deadline=True),))
+    assert verdict_of(Story(scenario).record(), "requests-bounded").verdict == "inconclusive"
+
+
 def test_no_request_that_met_the_fault_shows_no_deadline() -> None:
     lines = tuple(replace(line, needs=()) for line in Story(BLACKHOLE).trial().requests)
     story = Story(BLACKHOLE, trial_changes={"requests": lines})
@@ -324,6 +329,14 @@ def test_a_request_accepted_too_late_is_not_held_against_the_server() -> None:
     late = InFlightEnded("create", -1, ns(BITE_S - 0.1), "eof", -1, -1, ns(BITE_S - 0.2), ns(BITE_S + 0.5))
     record = replace(record, observations=(*record.observations, late))
     assert verdict_of(record, "graceful-shutdown").verdict == "inconclusive"
+
+
+def test_each_trial_ends_with_a_drain_where_requests_could_be_held() -> None:
+    assert verdict_of(Story(REFUSED).record(), "graceful-shutdown").verdict == "pass"
+    cut = Story(REFUSED, in_flight=(Reply(0.3, -1, "reset"),))
+    assert verdict_of(cut.record(), "graceful-shutdown").verdict == "fail"
+    judged = judge_trial(Story(REFUSED).record(without=(InFlightEnded,)))
+    assert "graceful-shutdown" in {absent.check for absent in judged.not_applicable}
 
 
 def test_without_the_servers_end_nothing_is_known_of_its_grace() -> None:

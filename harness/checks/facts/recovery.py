@@ -25,8 +25,8 @@ from harness.model.record import Span, TrialRecord
 from harness.model.target import Limits
 
 from .machine import excused
-from .probes import Stream, fresh, pids_at, pids_before, pinned, spec_of, steady_since
-from .troubles import SIGTERM, Trouble, sigterm_ns, troubles
+from .probes import Stream, fresh, pids_at, pids_before, pinned, says, spec_of, steady_since
+from .troubles import SIGTERM, Trouble, served_until_ns, troubles
 
 SECOND = 1_000_000_000
 WINDOWS = 3
@@ -112,9 +112,9 @@ def bite(record: TrialRecord) -> Span | None:
 
 
 def load_end_ns(record: TrialRecord) -> int:
-    """Until when the load went on: the driver was stopped, or the service was asked to end."""
+    """Until when the load went on: the driver was stopped, or the drain began."""
     ended = record.of(LoadEnded)
-    return min(ended[-1].sent_ns if ended else record.last_ns, sigterm_ns(record))
+    return min(ended[-1].sent_ns if ended else record.last_ns, served_until_ns(record))
 
 
 def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ()) -> Recovery | None:
@@ -124,7 +124,7 @@ def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ())
         return None
     lift_ns = max(_lift_ns(trouble) for trouble in found)
     end_ns = load_end_ns(record)
-    heard = _streams(record, Span(lift_ns, max(lift_ns, sigterm_ns(record))))
+    heard = _streams(record, Span(lift_ns, max(lift_ns, served_until_ns(record))))
     since = [(s.name, steady_since(s.probes, spec_of(record, kind), forgiven)) for kind, s in heard]
     allowed_ns = int(limits.recover_s * SECOND)
     due_ns = allowed_ns + max(_lift_ns(t) + (_SUPERVISOR_SLACK_NS if t.name == "kill" else 0) for t in found)
@@ -149,7 +149,10 @@ def _streams(record: TrialRecord, span: Span) -> list[tuple[str, Stream]]:
     alive = pids_at(record, span.end_ns)
     found = [("ready", fresh(record, "ready", span))]
     for kind in ("ready", "live"):
-        found += [(kind, stream) for stream in pinned(record, kind, span) if stream.pid in alive]
+        spec = spec_of(record, kind)
+        for stream in pinned(record, kind, span):
+            if stream.pid in alive and any(says(probe, spec) is not None for probe in stream.probes):
+                found.append((kind, stream))
     return found
 
 

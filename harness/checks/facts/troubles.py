@@ -40,12 +40,13 @@ def troubles(record: TrialRecord) -> tuple[Trouble, ...]:
     """In the order of their application."""
     found: list[Trouble] = []
     for seen in record.of(FaultChanged):
+        name = _named(record.trial, seen.fault)
         if seen.action == "apply":
-            found.append(Trouble(seen.fault, seen, (), None))
+            found.append(Trouble(name, seen, (), None))
             continue
         for index in range(len(found) - 1, -1, -1):
             here = found[index]
-            if here.id == seen.fault:
+            if here.id == name:
                 proofs = (*here.proofs, seen) if seen.action == "prove" else here.proofs
                 lifted = seen if seen.action == "lift" else here.lifted
                 found[index] = Trouble(here.id, here.applied, proofs, lifted)
@@ -63,7 +64,12 @@ def resolve(trial: Trial, what: str) -> str:
 
 def planned(trial: Trial) -> tuple[str, ...]:
     """The ids of the scenario's faults with the user's names of parts."""
-    return tuple(f"{resolve(trial, use.what)}.{use.name}" for use in trial.scenario.faults)
+    return tuple(_named(trial, use.id) for use in trial.scenario.faults)
+
+
+def _named(trial: Trial, fault: str) -> str:
+    what, _, name = fault.partition(".")
+    return f"{resolve(trial, what)}.{name}"
 
 
 def uses_on_parts(trial: Trial) -> tuple[FaultUse, ...]:
@@ -102,13 +108,17 @@ def sigterm_ns(record: TrialRecord) -> int:
     """When the service was asked to end; the end of the record where it never was."""
     moments = [t.applied.sent_ns for t in troubles(record) if t.id == SIGTERM]
     moments += [seen.sent_ns for seen in record.of(ServerStopped) if seen.ended_by != "itself"]
-    drain = record.phase("drain")
-    if drain:
-        moments.append(drain.start_ns)
     return min(moments, default=record.last_ns)
 
 
+def served_until_ns(record: TrialRecord) -> int:
+    """When the drain begins: from there on requests are held open for SIGTERM, a part may be slowed for it."""
+    drain = record.phase("drain")
+    asked_ns = sigterm_ns(record)
+    return min(drain.start_ns, asked_ns) if drain else asked_ns
+
+
 def service_span(record: TrialRecord) -> Span | None:
-    """From the end of the boot to SIGTERM: the time in which the service is asked to serve."""
+    """From the end of the boot to the drain: the time in which the service is asked to serve."""
     start = boot_ended_ns(record)
-    return None if start is None else Span(start, max(start, sigterm_ns(record)))
+    return None if start is None else Span(start, max(start, served_until_ns(record)))
