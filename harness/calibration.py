@@ -15,9 +15,10 @@ import numpy as np
 from harness.backends.process import ProcessDeployment
 from harness.errors import TargetError
 from harness.load.profile import Segment
-from harness.load.rows import Outcome, Rows, read_rows
+from harness.load.rows_file import read_rows
 from harness.loading import Load, make_profile
 from harness.model.observation import Observation
+from harness.model.rows import Outcome, Rows
 from harness.model.trial import PlannedTrial, Trial
 from harness.probes import answer_by_each_worker
 from harness.rig import Rig

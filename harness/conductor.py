@@ -24,7 +24,7 @@ from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Stage
 from harness.load.profile import Segment
-from harness.load.rows import Outcome, read_rows
+from harness.load.rows_file import read_rows
 from harness.loading import Load, make_profile
 from harness.model.observation import (
     BootEnded,
@@ -38,6 +38,7 @@ from harness.model.observation import (
     ServerStopped,
     TrialEnded,
 )
+from harness.model.rows import Outcome
 from harness.model.scenario import FaultUse
 from harness.model.trial import PlannedTrial, Trial
 from harness.parts.toxic import Toxic

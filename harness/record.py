@@ -5,7 +5,7 @@
     RUN/report.html
     RUN/trials/NN-scenario/trial.json    the plan and the facts of the trial
                             observations.jsonl   one observation a line, in the order of writing
-                            samples.rows         the load's rows, 56 bytes each (harness/load/rows.py)
+                            samples.rows         the load's rows, 56 bytes each (harness/model/rows.py)
                             server.log, …
 
 Observations are appended as they come, so that a record that is cut is readable to its last whole line.
@@ -22,9 +22,10 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from harness.errors import MachineError, UsageError
-from harness.load.rows import no_rows, read_rows
+from harness.load.rows_file import read_rows
 from harness.model.observation import Observation, TrialEnded
 from harness.model.record import TrialRecord
+from harness.model.rows import no_rows
 from harness.model.trial import Trial
 
 SCHEMA_VERSION = 1

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.load.rows import Outcome, read_rows
+from harness.load.rows_file import read_rows
 from harness.model.observation import LoadStarted, LoadSummed, Observation, ProbeAnswered, WorkerPinned, WorkersSeen
+from harness.model.rows import Outcome
 from harness.model.trial import Trial
 
 _SECOND = 1_000_000_000

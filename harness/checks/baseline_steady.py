@@ -8,9 +8,9 @@ difference, the lines are compared one by one.
 
 import numpy as np
 
-from harness.load.rows import Rows, nearest_rank
-from harness.load.samples import of_endpoint, response_ns
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import Rows, nearest_rank
+from harness.model.samples import of_endpoint, response_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

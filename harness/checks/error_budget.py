@@ -7,8 +7,8 @@ theirs. Lines that need what is broken are told. A worker's fault excuses what t
 so that one error in a hundred requests does not fail a service with a budget of one in a thousand.
 """
 
-from harness.load.samples import errors
 from harness.model.record import Span, TrialRecord
+from harness.model.samples import errors
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

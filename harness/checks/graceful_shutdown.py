@@ -9,10 +9,10 @@ the load on as well. The 2 s over the server's own grace are what a supervisor t
 
 import numpy as np
 
-from harness.load.rows import Outcome, Rows
-from harness.load.samples import ends_ns
 from harness.model.observation import InFlightEnded, ServerStopped
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import Outcome, Rows
+from harness.model.samples import ends_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

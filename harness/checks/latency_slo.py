@@ -8,9 +8,9 @@ the lower end of the 95 % interval of the share that was late lies above one per
 
 from dataclasses import dataclass
 
-from harness.load.rows import Rows
-from harness.load.samples import of_endpoint, over_limit, quantiles, response_ns
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import Rows
+from harness.model.samples import of_endpoint, over_limit, quantiles, response_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

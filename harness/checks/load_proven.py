@@ -7,9 +7,9 @@ hundred may go unsent. What is due from the bite to the recovery is left out: th
 
 import numpy as np
 
-from harness.load.rows import Outcome, Rows, ledger, nearest_rank
-from harness.load.samples import send_lag_ns
 from harness.model.record import TrialRecord
+from harness.model.rows import Outcome, Rows, ledger, nearest_rank
+from harness.model.samples import send_lag_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

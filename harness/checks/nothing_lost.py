@@ -8,9 +8,9 @@ the ledger's query after it all. A trial shows it only where writes were acknowl
 
 import numpy as np
 
-from harness.load.rows import Outcome, Rows
 from harness.model.observation import InFlightEnded, KeysStored
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import Outcome, Rows
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

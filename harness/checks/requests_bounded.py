@@ -9,9 +9,9 @@ request without a bound shows as its timeout.
 
 import numpy as np
 
-from harness.load.rows import Rows
-from harness.load.samples import ends_ns, of_endpoint, open_longer
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import Rows
+from harness.model.samples import ends_ns, of_endpoint, open_longer
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 

@@ -6,7 +6,7 @@ for a body that never comes.
 
 import httptools
 
-from harness.load.rows import NO_PID, Flag
+from harness.model.rows import NO_PID, Flag
 
 _SWITCHED = 101
 

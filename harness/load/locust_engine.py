@@ -25,8 +25,8 @@ from harness.load.locust_rows import RowFile
 from harness.load.messages import LoadSum
 from harness.load.profile import Profile
 from harness.load.request import WireRequest
-from harness.load.rows import NO_CONN, NO_PID, NO_STATUS, ROW, Outcome
 from harness.load.schedule import make_schedule
+from harness.model.rows import NO_CONN, NO_PID, NO_STATUS, ROW, Outcome
 
 _BLOCK = 8192  # arrivals turned into Python numbers at a time
 _BURST = 32  # arrivals sent before answers are looked at again

@@ -11,7 +11,7 @@ from gevent import socket as gsocket
 
 from harness.load.answer import Answer, NotHttp
 from harness.load.request import WireRequest
-from harness.load.rows import NO_CONN, NO_PID, NO_STATUS, PACK, UNKNOWN_NS, Flag, Outcome
+from harness.model.rows import NO_CONN, NO_PID, NO_STATUS, PACK, UNKNOWN_NS, Flag, Outcome
 
 _CHUNK = 65536
 _U32 = 2**32 - 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.load.locust_http import Attempt
 from harness.load.messages import LoadSum
-from harness.load.rows import (
+from harness.model.rows import (
     ANSWERED,
     FAILED,
     NOT_SENT,

@@ -2,7 +2,7 @@
 
 import os
 
-from harness.load.rows import ROW
+from harness.model.rows import ROW
 
 
 class RowFile:

@@ -12,7 +12,7 @@ from locust.exception import StopUser
 
 from harness.load.locust_http import Attempt
 from harness.load.profile import Profile
-from harness.load.rows import Outcome
+from harness.model.rows import Outcome
 
 
 class RequestFailed(Exception):

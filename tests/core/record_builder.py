@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.load.rows import NO_PID, NO_STATUS, PACK, ROW, Outcome, rows_from_bytes
 from harness.model.observation import (
     BootEnded,
     FaultChanged,
@@ -37,6 +36,7 @@ from harness.model.observation import (
     WorkersSeen,
 )
 from harness.model.record import TrialRecord
+from harness.model.rows import NO_PID, NO_STATUS, PACK, ROW, Outcome, rows_from_bytes
 from harness.model.scenario import Scenario, fault
 from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
 from harness.model.trial import ServerSettings, Trial

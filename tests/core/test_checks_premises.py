@@ -7,9 +7,9 @@ import pytest
 from record_builder import BASELINE, BITE_S, DRAIN, REFUSED, Done, Story, ns
 
 from harness.checks.judge import judge_trial
-from harness.load.rows import Outcome
 from harness.model.observation import BootEnded, FaultChanged, LoadEnded, MachineSampled, PathSampled, PhaseBegan
 from harness.model.record import TrialRecord
+from harness.model.rows import Outcome
 from harness.model.target import RequestLine
 from harness.model.verdict import Verdict
 

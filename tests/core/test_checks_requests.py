@@ -22,9 +22,9 @@ from test_checks_premises import verdict_of
 
 from harness.checks.facts.statistics import lower_bound
 from harness.checks.judge import judge_trial
-from harness.load.rows import Outcome
 from harness.model.observation import InFlightEnded, KeysStored, OrphansScanned, ServerStopped
 from harness.model.record import TrialRecord
+from harness.model.rows import Outcome
 from harness.model.target import RequestLine
 
 LIFT_S = BITE_S + 8.0

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.rows import (
+from harness.load.rows_file import read_rows
+from harness.model.rows import (
     ANSWERED,
     FAILED,
     NO_CONN,
@@ -20,7 +21,6 @@ from harness.load.rows import (
     Rows,
     ledger,
     nearest_rank,
-    read_rows,
     rows_from_bytes,
 )
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from harness.load import samples
-from harness.load.rows import PACK, Outcome, Rows, no_rows, rows_from_bytes
+from harness.model import samples
+from harness.model.rows import PACK, Outcome, Rows, no_rows, rows_from_bytes
 
 MS = 1_000_000
 

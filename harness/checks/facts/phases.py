@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.load.rows import FAILED, TIMED_OUT, Rows, in_group
-from harness.load.samples import ends_ns, errors, inside, of_endpoint, overlapping, quantiles, response_ns
 from harness.model.observation import LoadEnded
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import FAILED, TIMED_OUT, Rows, in_group
+from harness.model.samples import ends_ns, errors, inside, of_endpoint, overlapping, quantiles, response_ns
 from harness.model.target import Limits
 
 from .recovery import bite, covered, hurt_until_ns, load_end_ns, recovery

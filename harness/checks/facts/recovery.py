@@ -18,10 +18,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.load.rows import NOT_SENT, UNFINISHED, Outcome, Rows, in_group
-from harness.load.samples import ends_ns
 from harness.model.observation import LoadEnded, ProbeAnswered, WorkersSeen
 from harness.model.record import Span, TrialRecord
+from harness.model.rows import NOT_SENT, UNFINISHED, Outcome, Rows, in_group
+from harness.model.samples import ends_ns
 from harness.model.target import Limits
 
 from .machine import excused

@@ -10,11 +10,9 @@ A field that is not known holds −1, which is all ones in an unsigned field: NO
 cut at any byte: what is whole before the cut is read. The form is little endian on every machine.
 """
 
-import os
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,14 +148,6 @@ def nearest_rank(values: NDArray[np.int64], per_mille: int) -> int:
         raise ValueError(f"per_mille lies between 1 and 1000, not {per_mille}")
     rank = -(-per_mille * len(values) // 1000)
     return int(np.partition(values, rank - 1)[rank - 1])
-
-
-def read_rows(path: Path | str, start: int = 0) -> Rows:
-    """The whole rows of a file from row `start` on, read-only and mapped, not loaded. The file may still grow."""
-    count = os.stat(path).st_size // ROW.itemsize - start
-    if count <= 0:
-        return no_rows()
-    return np.memmap(path, dtype=ROW, mode="r", offset=start * ROW.itemsize, shape=count)
 
 
 def rows_from_bytes(data: bytes | bytearray) -> Rows:

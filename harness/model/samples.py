@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.load.rows import (
+from harness.model.rows import (
     ANSWERED,
     NOT_SENT,
     TIMED_OUT,
