@@ -33,9 +33,15 @@ class Stat:
 def read_stat(pid: int) -> Stat | None:
     """None when there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes().decode("latin-1")
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # asked many times a second, so without a file object
     except OSError:
         return None
+    try:
+        text = os.read(fd, 4096).decode("latin-1")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
     words = text[text.rindex(")") + 2 :].split()
     return Stat(
         pid=pid,
