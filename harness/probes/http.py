@@ -15,6 +15,7 @@ import httptools
 from harness.deployment import Address
 from harness.model.observation import ProbeOutcome
 from harness.system.clock import Clock
+from harness.system.socket_diag import End, inode_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,12 @@ class Connection(asyncio.Protocol):
         return not self.ended
 
     @property
-    def our_port(self) -> int:
-        """Our end's port, by which the other end is found in the kernel's table; 0 when it is not known."""
-        name = self._transport.get_extra_info("sockname") if self._transport else None
-        return int(name[1]) if name else 0
+    def ends(self) -> tuple[End, End] | None:
+        """Our end and the server's, by which the kernel's table knows the connection."""
+        if self._transport is None:
+            return None
+        ours, theirs = self._transport.get_extra_info("sockname"), self._transport.get_extra_info("peername")
+        return ((ours[0], ours[1]), (theirs[0], theirs[1])) if ours and theirs else None
 
     def send(self, first: bytes) -> asyncio.Future[Answer]:
         """Write a request, or the first part of one. The future always gets an answer, at the latest when it ends."""
@@ -99,6 +102,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()  # nothing is buffered that anybody wants
         self.ended = self.ended or "closed by the probe"
+
+    def server_inode(self) -> int:
+        """Inode of the server's end; 0 while no process has accepted it, or when it is gone."""
+        ends = self.ends
+        return inode_of(ends[1], ends[0]) if ends is not None and self.open else 0
 
     async def until_ended(self) -> None:
         """Wait for the other side to end the connection."""

@@ -19,7 +19,7 @@ from harness.model.observation import InFlightEnded, Noted
 from harness.model.target import RequestLine
 from harness.probes.http import Answer, Connection, connect, fill_request
 from harness.probes.watch import Watch
-from harness.system.sockets import inodes_of, tcp_rows
+from harness.system.sockets import inodes_of
 
 FIRST_KEY = 1_000_000_000
 ACCEPT_S = 2.0
@@ -138,8 +138,7 @@ async def _until_accepted(watch: Watch, held: Sequence[_Held]) -> None:
     """Look in the kernel's table until each connection has an owner among the workers; bounded."""
     deadline_ns = watch.clock.now_ns() + int(ACCEPT_S * 1e9)
     while True:
-        waiting = {item.connection.our_port: item for item in held if item.connection and item.accepted_ns < 0}
-        waiting = {port: item for port, item in waiting.items() if item.connection and item.connection.open}
+        waiting = [item for item in held if item.connection and item.connection.open and item.accepted_ns < 0]
         if not waiting:
             return
         _find_owners(watch, waiting)
@@ -148,13 +147,8 @@ async def _until_accepted(watch: Watch, held: Sequence[_Held]) -> None:
         await asyncio.sleep(0.01)
 
 
-def _find_owners(watch: Watch, waiting: dict[int, _Held]) -> None:
-    server_port = watch.deployment.address.port
-    inodes = {
-        row.inode: waiting[row.remote_port]
-        for row in tcp_rows()
-        if row.local_port == server_port and row.remote_port in waiting and row.inode
-    }
+def _find_owners(watch: Watch, waiting: Sequence[_Held]) -> None:
+    inodes = {inode: item for item in waiting if item.connection and (inode := item.connection.server_inode())}
     if not inodes:
         return
     for pid in watch.deployment.workers():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.deployment import Deployment
 from harness.probes.http import Answer, Connection, connect, get_request
 from harness.system.clock import Clock
-from harness.system.sockets import holder, peer_inode
+from harness.system.sockets import holder
 
 FIRST_ANSWER_S = 1.0
 
@@ -42,13 +42,7 @@ async def ask_owner(
     if answer.outcome != "answered":
         opened.close()
         return answer
-    pid = owner_of(opened, deployment, pids) if opened.open else -1
-    return Owned(opened, answer, pid)
-
-
-def owner_of(connection: Connection, deployment: Deployment, pids: Iterable[int]) -> int:
-    """Which of these processes holds the other end; −1 while none has accepted it."""
-    return holder(peer_inode(connection.our_port, deployment.address.port), pids)
+    return Owned(opened, answer, holder(opened.server_inode(), pids))
 
 
 async def answer_by_each_worker(deployment: Deployment, path: str, wanted: int, deadline_s: float) -> set[int]:

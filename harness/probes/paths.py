@@ -15,7 +15,8 @@ from harness.model.observation import Noted, PathSampled
 from harness.probes.roster import Roster
 from harness.probes.ticks import ticks
 from harness.probes.watch import Watch
-from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
+from harness.system.socket_diag import established
+from harness.system.sockets import inodes_of
 
 PERIOD_S = 1.0
 TIMEOUT_S = 2.0
@@ -71,7 +72,7 @@ class PathsProbe:
 
 def connections_to(ports: set[int], pids: Sequence[int]) -> dict[int, int]:
     """Established connections that these processes hold, by the port at the other end."""
-    rows = [row for row in tcp_rows() if row.state == ESTABLISHED and row.remote_port in ports]
+    rows = [row for row in established() if row.remote_port in ports]
     if not rows:
         return {}
     ours: set[int] = set()

@@ -12,17 +12,21 @@ from pathlib import Path
 from harness.deployment import Deployment
 from harness.system.proc import read_stat
 
-_TRUST_S = 2.0  # a helper may become a worker, or the reverse, without a change among the children
+_LEAST_TRUST_S, _MOST_TRUST_S = 0.25, 30.0
 
 
 class Roster:
-    """A cache of `Deployment.workers` that is never older than a change among the supervisor's children."""
+    """A cache of `Deployment.workers` that is never older than a change among the supervisor's children.
+
+    A child may turn out to be a worker or a helper a little after its birth, so the deployment is asked again soon
+    after a change, and ever more seldom.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self._seen: tuple[int, tuple[int, ...]] | None = None
         self._workers: tuple[int, ...] = ()
-        self._asked_s = 0.0
+        self._asked_s = self._changed_s = 0.0
 
     def now(self) -> tuple[int, tuple[int, ...]]:
         """The supervisor (−1: gone) and the living workers, oldest first."""
@@ -30,8 +34,10 @@ class Roster:
         children = _living_children(master)
         seen = None if children is None else (master, children)
         now_s = time.monotonic()
-        if seen is None or seen != self._seen or now_s - self._asked_s > _TRUST_S:
+        trust_s = min(max(_LEAST_TRUST_S, self._asked_s - self._changed_s), _MOST_TRUST_S)
+        if seen is None or seen != self._seen or now_s - self._asked_s > trust_s:
             self._workers = tuple(self._deployment.workers())
+            self._changed_s = now_s if seen != self._seen else self._changed_s
             self._seen, self._asked_s = seen, now_s
         return master, self._workers
 

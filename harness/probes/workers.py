@@ -12,6 +12,7 @@ or frozen takes none: that is no error, and its old ones stay and wait.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,7 @@ from harness.system.proc import read_stat
 LISTEN_S = 60.0
 TRIES_PER_WORKER = 6
 _ROUND_S = 0.25
+_NOTHING_MISSING_S = 0.5
 _SLOWEST_ROUND_S = 1.0
 _HOPELESS_ROUND_S = 5.0
 _HOPELESS_TRIES = 12
@@ -50,6 +52,7 @@ class _Effort:
         return not self.pinned_any and self.unpinnable >= _HOPELESS_TRIES
 
     def after_round(self, progress: bool) -> None:
+        """`progress`: a connection was pinned."""
         if self.hopeless:
             self.pause_s = _HOPELESS_ROUND_S
         else:
@@ -80,20 +83,24 @@ class PinnedProbes:
         self._pins: dict[Pin, asyncio.Task[None]] = {}
         self._stuck: set[int] = set()
         self._gone_ns: dict[int, int] = {}
+        self._pin_ended = asyncio.Event()
         self._effort = _Effort()
 
     async def run(self) -> None:
         known: tuple[int, ...] = ()
         try:
             while True:
+                self._pin_ended.clear()
                 _, pids = self._roster.now()
                 self._drop_gone(pids)
                 if pids != known:
                     known, self._effort.pause_s = pids, _ROUND_S
                 missing = self._missing(pids)
-                progress = await self._open_for(missing, pids) if missing else True
-                self._effort.after_round(progress)
-                await asyncio.sleep(self._effort.pause_s)
+                if missing:
+                    self._effort.after_round(await self._open_for(missing, pids))
+                pause_s = self._effort.pause_s if missing else _NOTHING_MISSING_S
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._pin_ended.wait(), pause_s)
         finally:
             for task in tuple(self._pins.values()):
                 task.cancel()
@@ -160,7 +167,11 @@ class PinnedProbes:
             self._record(pin, answer)
         task = asyncio.create_task(self._serve(pin, found.connection))
         self._pins[pin] = task
-        task.add_done_callback(lambda _: self._pins.pop(pin, None))
+        task.add_done_callback(lambda _: self._unpin(pin))
+
+    def _unpin(self, pin: Pin) -> None:
+        self._pins.pop(pin, None)
+        self._pin_ended.set()
 
     async def _serve(self, pin: Pin, connection: Connection) -> None:
         """Ask at a steady rate until the connection ends."""

@@ -1,0 +1,82 @@
+"""The kernel's table of TCP sockets asked over netlink: one socket in 10 µs, where reading /proc/net/tcp takes 10 ms.
+
+The file is long to read not for its rows but for the kernel's walk over a hash table that is sized by the machine's
+memory; on the loop of the harness that is a stall of its own. Where netlink is not to be had, /proc answers.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+
+from harness.system.sockets import ESTABLISHED, LISTEN, TcpRow, peer_inode, tcp_rows
+
+_SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
+_BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
+_REQUEST, _DUMP = 0x1, 0x300
+_ERROR, _DONE = 2, 3
+_ESTABLISHED = 1
+_HEAD = struct.Struct("=IHHII")  # length, type, flags, sequence, pid
+_ASK = struct.Struct("=BBBxI")  # family, protocol, extensions, states as bits
+_PORTS = struct.Struct("!HH16s16s")
+_ANY = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)  # any interface, any cookie
+_INODE_AT = 84
+_TIMEOUT_S = 0.2
+
+End = tuple[str, int]
+
+
+def inode_of(local: End, remote: End) -> int:
+    """Inode of the connection between these ends, held by the process at `local`; 0 while nobody accepted it."""
+    family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
+    ends = _PORTS.pack(local[1], remote[1], socket.inet_pton(family, local[0]), socket.inet_pton(family, remote[0]))
+    try:
+        message = next(_answers(family, _REQUEST, 0xFFFFFFFF, ends + _ANY), b"")
+    except OSError:
+        message = b""
+    row = _row(message)
+    if row is None or row.state == LISTEN:  # the kernel may offer the listener where the connection is gone
+        return peer_inode(remote[1], local[1])
+    return row.inode
+
+
+def established() -> list[TcpRow]:
+    """All established connections of this network namespace, IPv4 and IPv6."""
+    nowhere = _PORTS.pack(0, 0, b"", b"") + _ANY
+    try:
+        found = [
+            _row(message)
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for message in _answers(family, _REQUEST | _DUMP, 1 << _ESTABLISHED, nowhere)
+        ]
+    except OSError:
+        return [row for row in tcp_rows() if row.state == ESTABLISHED]
+    return [row for row in found if row is not None]
+
+
+def _answers(family: int, flags: int, states: int, ends: bytes) -> Iterator[bytes]:
+    """The messages that the kernel sends for one question; OSError where it refuses."""
+    body = _ASK.pack(family, socket.IPPROTO_TCP, 0, states) + ends
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+        kernel.settimeout(_TIMEOUT_S)
+        kernel.send(_HEAD.pack(_HEAD.size + len(body), _BY_FAMILY, flags, 1, 0) + body)
+        while True:
+            data, offset = kernel.recv(65_536), 0
+            while offset + _HEAD.size <= len(data):
+                length, kind, *_ = _HEAD.unpack_from(data, offset)
+                if kind == _DONE:
+                    return
+                if kind == _ERROR:
+                    raise OSError(-struct.unpack_from("=i", data, offset + _HEAD.size)[0], "refused by the kernel")
+                yield data[offset : offset + length]
+                offset += (length + 3) & ~3
+            if not flags & _DUMP:
+                return
+
+
+def _row(message: bytes) -> TcpRow | None:
+    if len(message) < _INODE_AT + 4:
+        return None
+    local_port, remote_port = struct.unpack_from("!HH", message, 20)
+    return TcpRow(local_port, remote_port, f"{message[17]:02X}", struct.unpack_from("=I", message, _INODE_AT)[0])
