@@ -11,9 +11,7 @@ from harness.errors import MachineError
 from harness.load.client import LOCUST_DRIVER, LoadDriver, driver_environment
 from harness.load.messages import Done, LoadSum
 from harness.load.profile import Profile, Segment
-from harness.load.profile import RequestLine as LoadLine
 from harness.model.observation import LoadEnded, LoadStarted, LoadSummed
-from harness.model.target import RequestLine
 from harness.model.trial import Trial
 from harness.probes.watch import Emit
 from harness.system.clock import Clock
@@ -29,27 +27,12 @@ def make_profile(trial: Trial, where: Address, segments: tuple[Segment, ...], co
         host=where.host,
         port=where.port,
         segments=segments,
-        requests=tuple(_line(line) for line in trial.requests),
+        requests=tuple(trial.requests),
         seed=trial.seed,
         timeout_s=trial.timeout_s,
         queue_timeout_s=trial.timeout_s,
         connections=connections,
         key_prefix=trial.key_prefix,
-    )
-
-
-def _line(line: RequestLine) -> LoadLine:
-    return LoadLine(
-        name=line.name,
-        method=line.method,
-        path=line.path,
-        headers=tuple(line.headers),
-        body=line.body,
-        weight=line.weight,
-        expect=tuple(line.expect),
-        expect_json=line.expect_json,
-        stores=line.stores,
-        needs=tuple(line.needs),
     )
 
 

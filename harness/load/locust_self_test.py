@@ -16,8 +16,9 @@ import gevent
 from gevent import socket as gsocket
 
 from harness.load.locust_run import LocustRun
-from harness.load.profile import Profile, RequestLine, Segment
+from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
+from harness.model.request import RequestLine
 from harness.model.rows import Outcome
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from harness.load.profile import KEY, Profile, RequestLine
+from harness.load.profile import Profile
+from harness.model.request import KEY, RequestLine
 
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 

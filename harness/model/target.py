@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from harness.model.request import RequestLine as RequestLine
+
 Scalar = str | int | float | bool
 
 
@@ -44,26 +46,6 @@ class HttpPart:
 
 
 Part = PostgresPart | HttpPart
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLine:
-    """One kind of request of the load. `{key}` in path, header values and body becomes the key of the arrival.
-
-    `needs` names the parts without which it cannot succeed (already filled in: the default is every part);
-    `expect_json` is JSON text, empty for anything.
-    """
-
-    name: str
-    method: str = "GET"
-    path: str = "/"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-    weight: float = 1.0
-    expect: tuple[int, ...] = (200,)
-    expect_json: str = ""
-    stores: bool = False
-    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ BASELINE_S, BITE_S = 5.0, 11.0
 LINES = (
     RequestLine("list", needs=("db",)),
     RequestLine("static", path="/static"),
-    RequestLine("create", method="POST", expect=(201,), stores=True, needs=("db",)),
+    RequestLine("create", method="POST", body="{key}", expect=(201,), stores=True, needs=("db",)),
     RequestLine("quote", path="/quote", needs=("pricing",)),
 )
 BASELINE = Scenario("baseline", "Is it well?", baseline_s=6)

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from harness.load.profile import MAX_CONNECTIONS, Profile, RequestLine, Segment
+from harness.load.profile import MAX_CONNECTIONS, Profile, Segment
+from harness.model.request import RequestLine
 
 
 def profile_of(**changes: object) -> Profile:

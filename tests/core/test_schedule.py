@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.load.profile import Profile, RequestLine, Segment
+from harness.load.profile import Profile, Segment
 from harness.load.schedule import Schedule, make_schedule, random_units
+from harness.model.request import RequestLine
 
 
 def profile_of(*segments: Segment, **changes: object) -> Profile:

@@ -17,8 +17,10 @@ from load_fault_server import fault_server
 from harness.load import samples
 from harness.load.client import Child, LoadDied, LoadDriver, driver_environment, spawn_child
 from harness.load.messages import Done
-from harness.load.profile import Profile, RequestLine, Segment
-from harness.load.rows import Flag, Ledger, Outcome, Rows, ledger, nearest_rank, read_rows
+from harness.load.profile import Profile, Segment
+from harness.model.request import RequestLine
+from harness.load.rows_file import read_rows
+from harness.model.rows import Flag, Ledger, Outcome, Rows, ledger, nearest_rank
 from harness.load.schedule import make_schedule
 
 pytestmark = pytest.mark.real
@@ -400,7 +402,7 @@ def test_the_self_test_catches_a_client_that_hides_resets() -> None:
 def test_the_harness_side_never_imports_locust() -> None:
     code = """
 import sys
-import harness.load.client, harness.load.samples, harness.load.schedule
+import harness.load.client, harness.model.samples, harness.load.schedule
 raise SystemExit(any(name in sys.modules for name in ("locust", "gevent", "geventhttpclient")))
 """
     assert run_python(code).returncode == 0
