@@ -1,0 +1,107 @@
+"""The load of a trial as a picture needs it: what each arrival came to, where its dot lies, what each second held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.model.record import TrialRecord
+from harness.model.rows import (
+    ANSWERED,
+    NOT_SENT,
+    TIMED_OUT,
+    UNFINISHED,
+    Outcome,
+    Rows,
+    in_group,
+    nearest_rank,
+)
+from harness.model.samples import ends_ns
+
+SECOND_NS = 1_000_000_000
+_SLACK_NS = 3600 * SECOND_NS  # a damaged row could lie years away; nothing real outlives its record by an hour
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Arrivals that are drawn alike. `color` is a name of the palette."""
+
+    name: str
+    color: str
+    dash: str
+    outcomes: frozenset[Outcome]
+
+    def of(self, rows: Rows) -> Rows:
+        return rows[in_group(rows, self.outcomes)]
+
+
+_REFUSED = frozenset({Outcome.REFUSED, Outcome.CONNECT_OTHER})
+_NAMED = ANSWERED | TIMED_OUT | UNFINISHED | NOT_SENT | _REFUSED
+
+OK = Kind("ok", "dot", "", frozenset({Outcome.OK}))
+WRONG = Kind("wrong answer", "bad", "", ANSWERED - {Outcome.OK})
+TIMEOUT = Kind("timeout", "timeout", "6 3", TIMED_OUT)
+CUT = Kind("reset or cut", "cut", "2 2", frozenset(Outcome) - _NAMED)
+REFUSED = Kind("refused", "refused", "8 2 2 2", _REFUSED)
+OPEN = Kind("open at the end", "mut", "1 3", UNFINISHED)
+UNSENT = Kind("not sent", "mut", "4 4", NOT_SENT)
+
+KINDS = (OK, WRONG, TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
+WITHOUT_ANSWER = (TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
+ERRORS = (WRONG, TIMEOUT, CUT, REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The arrivals due in one second. Quantiles count what was answered and, at the time they had waited so far, what
+    was not: `p99_open` says that the p99 is such a wait, so that the truth is at least that. None: nothing to tell."""
+
+    second: int
+    counts: Mapping[str, int]
+    p50_ms: float | None
+    p99_ms: float | None
+    p99_open: bool
+
+
+def placed_rows(record: TrialRecord) -> Rows:
+    """The rows that lie on the trial's clock: all but damaged ones."""
+    rows = record.samples
+    return rows[(rows["intended"] >= 0) & (ends_ns(rows) <= record.last_ns + _SLACK_NS)]
+
+
+def latency_points(rows: Rows, kind: Kind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Seconds at which arrivals were due, and milliseconds until they were answered."""
+    mine = kind.of(rows)
+    mine = mine[mine["done"] >= mine["intended"]]
+    return mine["intended"] / 1e9, (mine["done"] - mine["intended"]) / 1e6
+
+
+def due_s(rows: Rows, kind: Kind) -> NDArray[np.float64]:
+    due: NDArray[np.float64] = kind.of(rows)["intended"] / 1e9
+    return due
+
+
+def seconds_of(rows: Rows) -> tuple[Second, ...]:
+    """One entry for each second from the first arrival to the last, empty ones too."""
+    if not len(rows):
+        return ()
+    numbers = rows["intended"] // SECOND_NS
+    first, last = int(numbers.min()), int(numbers.max())
+    order = np.argsort(numbers, kind="stable")
+    borders = np.searchsorted(numbers[order], np.arange(first, last + 2))
+    return tuple(_second(first + i, rows[order[borders[i] : borders[i + 1]]]) for i in range(last - first + 1))
+
+
+def _second(number: int, rows: Rows) -> Second:
+    counts = {kind.name: len(kind.of(rows)) for kind in KINDS}
+    waited = rows[in_group(rows, ANSWERED | TIMED_OUT | UNFINISHED) & (rows["done"] >= rows["intended"])]
+    if not len(waited):
+        return Second(number, counts, None, None, False)
+    times = (waited["done"] - waited["intended"]).astype(np.int64)
+    p99 = nearest_rank(times, 990)
+    answered = times[in_group(waited, ANSWERED)]
+    is_open = not len(answered) or p99 > int(answered.max()) or p99 not in answered
+    return Second(number, counts, nearest_rank(times, 500) / 1e6, p99 / 1e6, is_open)

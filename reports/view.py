@@ -1,0 +1,45 @@
+"""A run as a report sees it: the facts of its manifest, and each trial's record with what was judged of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.model.record import TrialRecord
+from harness.model.verdict import TrialVerdict
+from harness.record import read_manifest, read_trial, trial_folders
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """`folder` is the trial's folder within the run directory, `files` its raw files and their sizes in bytes."""
+
+    record: TrialRecord
+    verdict: TrialVerdict
+    folder: str
+    files: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    run_dir: str
+    target: str
+    facts: Mapping[str, object]
+    trials: tuple[TrialView, ...]
+
+
+def view_trial(run_dir: Path, folder: Path, record: TrialRecord, verdict: TrialVerdict) -> TrialView:
+    """A trial that was read and judged already."""
+    files = tuple((path.name, path.stat().st_size) for path in sorted(folder.iterdir()) if path.is_file())
+    return TrialView(record, verdict, folder.relative_to(run_dir).as_posix(), files)
+
+
+def read_run(run_dir: Path, judge: Callable[[TrialRecord], TrialVerdict]) -> RunView:
+    """The whole run from its directory. The judge is the caller's: a report does not judge."""
+    facts = read_manifest(run_dir).facts
+    trials = []
+    for folder in trial_folders(run_dir):
+        record = read_trial(folder)
+        trials.append(view_trial(run_dir, folder, record, judge(record)))
+    return RunView(str(run_dir), str(facts.get("target", "")), facts, tuple(trials))
