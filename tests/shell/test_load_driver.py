@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from load_fault_server import fault_server
 
-from harness.load import samples
 from harness.load.client import Child, LoadDied, LoadDriver, driver_environment, spawn_child
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
-from harness.model.request import RequestLine
 from harness.load.rows_file import read_rows
-from harness.model.rows import Flag, Ledger, Outcome, Rows, ledger, nearest_rank
 from harness.load.schedule import make_schedule
+from harness.model import samples
+from harness.model.request import RequestLine
+from harness.model.rows import Flag, Ledger, Outcome, Rows, ledger, nearest_rank
 
 pytestmark = pytest.mark.real
 
