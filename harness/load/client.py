@@ -23,6 +23,7 @@ LOCUST_DRIVER = (sys.executable, "-P", "-m", "harness.load.locust_driver")
 
 _PREPARE_S = 60.0
 _MARGIN_S = 10.0
+_SILENCE_S = 15.0  # it speaks twice a second
 _LAST_LINES = 15
 _ROOT = Path(__file__).parents[2]
 
@@ -101,8 +102,8 @@ class LoadDriver:
         await self._send(cmd="start", t0_ns=t0_ns, origin_ns=origin_ns)
 
     async def sums(self) -> AsyncIterator[LoadSum]:
-        """Until the load is done. A death of the driver is raised here too."""
-        while (total := await self._sums.get()) is not None:
+        """From the start until the load is done. A driver that died, or fell silent, is raised here too."""
+        while (total := await self._next_sum()) is not None:
             yield total
         if self._done is None:
             raise self._died()
@@ -157,6 +158,15 @@ class LoadDriver:
                 await event.wait()
         except TimeoutError as error:
             self._error = self._error or f"it did not {what} within {timeout_s:g} s"
+            await self.kill()
+            raise self._died() from error
+
+    async def _next_sum(self) -> LoadSum | None:
+        try:
+            async with asyncio.timeout(_SILENCE_S):
+                return await self._sums.get()
+        except TimeoutError as error:
+            self._error = self._error or f"it said nothing for {_SILENCE_S:g} s"
             await self.kill()
             raise self._died() from error
 

@@ -319,6 +319,22 @@ def test_a_killed_driver_is_an_error_and_its_rows_are_whole(tmp_path: Path) -> N
     asyncio.run(scene())
 
 
+def test_a_driver_that_falls_silent_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.load.client._SILENCE_S", 2.0)
+
+    async def scene() -> None:
+        async with fault_server() as server, await LoadDriver.launch() as driver:
+            await driver.prepare(profile_for(server.port, "/ok", duration_s=60), tmp_path / "rows")
+            await driver.start(time.monotonic_ns())
+            await anext(driver.sums())
+            os.kill(driver.pid, signal.SIGSTOP)
+            with pytest.raises(LoadDied, match="said nothing"):
+                async for _ in driver.sums():
+                    pass
+
+    asyncio.run(scene())
+
+
 def test_a_driver_whose_parent_died_stops_and_leaves_a_balance(tmp_path: Path) -> None:
     async def scene() -> None:
         children: list[Child] = []
