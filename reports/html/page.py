@@ -25,6 +25,7 @@ from reports.words import SYMBOL, WORD, checks_told, config_told, counted, sorte
 
 # Facts of the manifest that are told elsewhere on the page.
 _TOLD = frozenset({"schema_version", "command", "target"})
+MAX_ENTRIES = 40
 
 
 def render(run: RunView) -> str:
@@ -139,13 +140,27 @@ def _verdict(verdict: Verdict) -> Mapping[str, object]:
 
 
 def _shown(value: object) -> str:
-    """A value for a reader: text as it is, numbers short, the rest as JSON."""
+    """A value for a reader: text as it is, numbers short, pairs and lists of pairs as lines, the rest as JSON."""
     value = plain(value)
+    if isinstance(value, dict) and value:
+        return ", ".join(f"{key} {_short(each)}" for key, each in value.items())
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        lines = [_shown(each) for each in value[:MAX_ENTRIES]]
+        more = [f"… and {len(value) - MAX_ENTRIES:,} more; verdict.json has all."] if len(value) > MAX_ENTRIES else []
+        return "\n".join(lines + more)
+    return _short(value)
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "not known"
     if isinstance(value, str):
         return value
     if isinstance(value, float):
         return f"{value:g}"
-    return json.dumps(value, ensure_ascii=False, indent=1 if isinstance(value, dict) else None)
+    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
+        return ", ".join(str(each) for each in value) or "none"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _command(value: object) -> str:

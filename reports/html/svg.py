@@ -24,6 +24,10 @@ INNER = WIDTH - LEFT - RIGHT
 _KEEP = 'fill="none" vector-effect="non-scaling-stroke"'
 
 
+# What a dash pattern looks like in a legend; the box-drawing dashes look alike in small type.
+SIGNS = {"": "━", "6 3": "╸╸", "5 4": "╸╸", "2 2": "···", "8 2 2 2": "━·", "1 3": "··"}
+
+
 def num(value: float) -> str:
     """Short, and never 1e-05, which is longer than 0."""
     return f"{value:.1f}".rstrip("0").rstrip(".") if value else "0"
@@ -55,7 +59,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An entry of a legend: the sign is ●, ■, ━ or ┅ and looks like what it stands for."""
+    """An entry of a legend: the sign is ●, ■ or a piece of the line, and looks like what it stands for."""
 
     sign: str
     label: str
@@ -161,11 +165,11 @@ class Plot:
 
 
 def ticks_linear(top: float) -> tuple[float, tuple[tuple[float, str], ...]]:
-    """A round upper end at or above `top`, and the grid lines at it, its half and zero."""
+    """An upper end a little above the round number that holds `top`, and grid lines at that number, its half, zero."""
     power = 10 ** math.floor(math.log10(max(top, 1)))
     end = float(next(each for each in (power, 2 * power, 4 * power, 6 * power, 10 * power) if each >= max(top, 1)))
     half = end / 2
-    return end, ((0, "0"), (half, f"{half:,g}"), (end, f"{end:,.0f}"))
+    return end * 1.04, ((0, "0"), (half, f"{half:,g}"), (end, f"{end:,.0f}"))
 
 
 def ticks_log(low: float, high: float) -> tuple[tuple[float, str], ...]:

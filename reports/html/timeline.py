@@ -19,7 +19,7 @@ from harness.model.rows import Rows
 from reports.html.lanes import MAX_WORKERS, Lane, fault_bands, phases, probe_lane, worker_lanes
 from reports.html.resources import Series, cpu_series, database_series
 from reports.html.stack import stack
-from reports.html.svg import X_UNIT, Key, Plot, Scale, ticks_linear, ticks_log
+from reports.html.svg import SIGNS, X_UNIT, Key, Plot, Scale, ticks_linear, ticks_log
 from reports.html.traffic import (
     ERRORS,
     KINDS,
@@ -101,8 +101,8 @@ def _latency(record: TrialRecord, rows: Rows, seconds: Sequence[Second]) -> tupl
     plot.keys += [
         Key("●", "ok", "dot"),
         Key("●", "wrong answer", "bad"),
-        Key("━", "p50", "line"),
-        Key("┅", "p99", "line"),
+        Key(SIGNS[""], "p50 of all answers", "line"),
+        Key(SIGNS["5 4"], "p99", "line"),
     ]
     if waits:
         plot.keys.append(Key("●", "p99 ≥ this: no answer came", "timeout"))
@@ -156,9 +156,10 @@ def _errors(seconds: Sequence[Second]) -> Plot:
     top, ticks = ticks_linear(most)
     plot = Plot("errors", "Errors a second", Scale(0, top, 50), ticks)
     for kind in shown:
-        line = [(second.second + 0.5, float(second.counts[kind.name])) for second in seconds]
-        plot.line(line, kind.color, dash=kind.dash, width=1.8, title=kind.name)
-        plot.keys.append(Key("┅" if kind.dash else "━", kind.name, kind.color))
+        line = [(float(second.second), float(second.counts[kind.name])) for second in seconds]
+        line.append((line[-1][0] + 1, line[-1][1]))  # the last second is a second long too
+        plot.line(line, kind.color, dash=kind.dash, width=1.8, step=True, title=kind.name)
+        plot.keys.append(Key(SIGNS[kind.dash], kind.name, kind.color))
     if seconds and not shown:
         plot.title += ": none"
     return _or_empty(plot, seconds)
@@ -202,7 +203,7 @@ def _series_plot(id: str, title: str, series: Sequence[Series]) -> Plot:
         color, dash = _LINES[i % len(_LINES)]
         plot.line(each.points, color, dash=dash, width=1.6, step=each.step, title=each.name)
         if i < 8:
-            plot.keys.append(Key("┅" if dash else "━", each.name, color))
+            plot.keys.append(Key(SIGNS[dash], each.name, color))
     if len(series) > 8:
         plot.keys.append(Key("…", f"and {len(series) - 8} more", "mut"))
     return plot

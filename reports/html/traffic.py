@@ -69,7 +69,8 @@ class Second:
 def placed_rows(record: TrialRecord) -> Rows:
     """The rows that lie on the trial's clock: all but damaged ones."""
     rows = record.samples
-    return rows[(rows["intended"] >= 0) & (ends_ns(rows) <= record.last_ns + _SLACK_NS)]
+    last_ns = record.last_ns + _SLACK_NS
+    return rows[(rows["intended"] >= 0) & (rows["intended"] <= last_ns) & (ends_ns(rows) <= last_ns)]
 
 
 def latency_points(rows: Rows, kind: Kind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
