@@ -146,6 +146,31 @@ class Postgres:
 
 
 @contextlib.contextmanager
+def held(postgres: Postgres, lock: str, database: str = "postgres") -> Iterator[None]:
+    """A transaction of somebody else that has executed `lock` and does not end before the block does."""
+    taken, release = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        connection = await asyncpg.connect(postgres.url(database), timeout=5)
+        try:
+            async with connection.transaction():
+                await connection.execute(lock)
+                taken.set()
+                await asyncio.to_thread(release.wait, 30)
+        finally:
+            await connection.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    try:
+        assert taken.wait(10)
+        yield
+    finally:
+        release.set()
+        thread.join(10)
+
+
+@contextlib.contextmanager
 def postgres_cluster() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="target-api-pg-"))
     postgres = Postgres(folder)

@@ -4,20 +4,27 @@ The limits are those of its contract: /ready turns within 3 s each way and alway
 and what needs the database gets a 503 within 8 s.
 """
 
-import asyncio
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import asyncpg
 import httpx
 import psutil
 import pytest
-from target_api_rig import Postgres, Service, Watch, migrate, postgres_cluster, pricing_service, service, wait_until
+from target_api_rig import (
+    Postgres,
+    Service,
+    Watch,
+    held,
+    migrate,
+    postgres_cluster,
+    pricing_service,
+    service,
+    wait_until,
+)
 
 pytestmark = pytest.mark.real
 
@@ -145,34 +152,10 @@ def test_a_database_that_freezes(postgres: Postgres, pricing: str, tmp_path: Pat
         assert count[0]["n"] <= 2 * (10 + 1)
 
 
-@contextmanager
-def locked_items(postgres: Postgres) -> Iterator[None]:
-    """Holds the table, so that every request on it waits on a healthy server."""
-    held, release = threading.Event(), threading.Event()
-
-    async def hold() -> None:
-        connection = await asyncpg.connect(postgres.url(), timeout=5)
-        try:
-            async with connection.transaction():
-                await connection.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
-                held.set()
-                await asyncio.to_thread(release.wait, 30)
-        finally:
-            await connection.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(hold()))
-    thread.start()
-    try:
-        assert held.wait(10)
-        yield
-    finally:
-        release.set()
-        thread.join(10)
-
-
 def test_a_busy_pool_is_no_reason_to_be_not_ready(postgres: Postgres, pricing: str, tmp_path: Path) -> None:
+    # Holds the table, so that every request on it waits on a healthy server.
     with running(postgres, pricing, tmp_path) as api, Watch(api, "/ready") as ready:
-        with locked_items(postgres), ThreadPoolExecutor(60) as crowd:
+        with held(postgres, "LOCK TABLE items IN ACCESS EXCLUSIVE MODE"), ThreadPoolExecutor(60) as crowd:
             for _ in range(2):
                 answers = list(crowd.map(api.get, ["/items"] * 60))
                 for answer in answers:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from target_api_rig import ROOT, Postgres, alembic, free_port, migrate, postgres_cluster, service, wait_until
+from target_api_rig import ROOT, Postgres, alembic, free_port, held, migrate, postgres_cluster, service, wait_until
 
 pytestmark = pytest.mark.real
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+MIGRATION_LOCK = 7_463_519_204  # as in migrations/env.py
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,9 @@ def postgres() -> Iterator[Postgres]:
 
 def test_replicas_that_migrate_at_once_all_succeed(postgres: Postgres) -> None:
     postgres.fetch("CREATE DATABASE at_once")
-    replicas = [alembic(postgres.url("at_once"), "upgrade", "head") for _ in range(3)]
+    with held(postgres, f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})", "at_once"):
+        replicas = [alembic(postgres.url("at_once"), "upgrade", "head") for _ in range(3)]
+        wait_until(lambda: len(postgres.fetch(WAITING, "at_once")) == 3, 30, "all three wait for their turn")
     said = [replica.communicate(timeout=90)[0] for replica in replicas]
     assert [replica.returncode for replica in replicas] == [0, 0, 0], said
     tables = [row["tablename"] for row in postgres.fetch(TABLES, "at_once")]
