@@ -8,6 +8,7 @@ change of user, which clears it), ends if the parent is gone already, and replac
 import ctypes
 import os
 import sys
+import warnings  # noqa: F401 - execvp imports it, too late: the new user may not be able to read our library
 
 
 def main(argv: list[str]) -> None:
