@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.ledger import Entry, is_live, open_entries, state_dir
-from harness.system.proc import Stat, all_stats, is_same
+from harness.system.proc import Stat, all_stats, descendants, is_same
 from harness.system.process import marked
 
 
@@ -44,16 +44,22 @@ def _reap() -> None:
 
 
 def _of_run(entries: list[Entry], token: str) -> list[Stat]:
-    """Living processes of the run: recorded ones, all of their sessions, all that carry the token."""
+    """Living processes of the run: recorded ones, all of their sessions, all that carry the token, and their children.
+
+    Children too: what writes its title over its environment, as PostgreSQL's backends do, has no token.
+    """
     recorded = {(entry.number("pid"), entry.number("start")) for entry in entries if entry.what == "process"}
     since = dict(recorded)
     found = {stat.pid: stat for stat in marked(token)}
-    for stat in all_stats():
+    stats = all_stats()
+    for stat in stats:
         if not stat.alive or stat.pid == os.getpid():
             continue
         in_session = stat.session in since and stat.start >= since[stat.session]
         if (stat.pid, stat.start) in recorded or in_session:
             found[stat.pid] = stat
+    for pid in list(found):
+        found |= {child.pid: child for child in descendants(pid, stats) if child.pid != os.getpid()}
     return list(found.values())
 
 
