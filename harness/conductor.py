@@ -12,40 +12,33 @@ end early when the answer is known; limits are deadlines. One queue takes all ob
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol
 
 from harness.backends.process import ProcessDeployment
 from harness.deployment import Stopped
+from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Stage
 from harness.load.profile import Segment
-from harness.load.rows_file import read_rows
 from harness.loading import Load, make_profile
 from harness.model.observation import (
     BootEnded,
     FaultChanged,
-    KeysStored,
     Noted,
     Observation,
-    OrphansScanned,
     PhaseBegan,
     PhaseName,
-    ServerStopped,
     TrialEnded,
 )
-from harness.model.rows import Outcome
 from harness.model.scenario import FaultUse
 from harness.model.trial import PlannedTrial, Trial
-from harness.parts.toxic import Toxic
+from harness.parts.stub import Stub
 from harness.probes import (
     PROBES,
     DatabaseProbe,
-    InFlight,
     LogProbe,
     MachineProbe,
     PathSpec,
@@ -54,26 +47,20 @@ from harness.probes import (
     Probe,
     Watch,
     answer_by_each_worker,
-    open_in_flight,
     take_stack,
 )
-from harness.probes.inflight import FIRST_KEY
 from harness.record import TrialWriter
 from harness.rig import Rig
 from harness.stagehand import Prepared, Stagehand
 from harness.system.clock import Clock
-from harness.system.proc import command_of
 from harness.trial_state import TrialState
-
-T = TypeVar("T")
 
 BOOT_S = 30.0
 WARMUP_S = 3.0
 WARMUP_CAP_S = 10.0
 RECOVERY_MIN_S = 5.0
-DRAIN_OPEN_S = 3.0
-ACCEPTED_S = 0.35
-IN_FLIGHT_PER_WORKER = 2
+OPEN_S = 3.0
+DEFAULT_GRACE_S = 30.0  # where a server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
 _SPARE_S = 60.0
 
 
@@ -123,7 +110,8 @@ class Conductor:
     async def run(self) -> None:
         """All phases; whatever ends them, the record says so in its last line."""
         pen = asyncio.create_task(self._write())
-        reason, why = "complete", ""
+        reason: Literal["complete", "interrupted", "error"] = "complete"
+        why = ""
         try:
             await self._beside(self._phases(), self._watch_parts())
         except asyncio.CancelledError:
@@ -135,12 +123,7 @@ class Conductor:
         finally:
             await self._close()
             now_ns = self.clock.now_ns()
-            ended = TrialEnded("complete", why, now_ns, now_ns)
-            if reason == "interrupted":
-                ended = TrialEnded("interrupted", why, now_ns, now_ns)
-            elif reason == "error":
-                ended = TrialEnded("error", why, now_ns, now_ns)
-            self.emit(ended)
+            self.emit(TrialEnded(reason, why, now_ns, now_ns))
             await self._queue.join()
             pen.cancel()
             await asyncio.gather(pen, return_exceptions=True)
@@ -286,104 +269,41 @@ class Conductor:
     async def _drain(self, deployment: ProcessDeployment, stage: Stage, under_load: bool) -> None:
         """SIGTERM with requests in flight, the end, what is left, what is stored."""
         self._phase("drain", 5.0)
+        watch, load = self._watch(deployment), self._need_load()
         if not under_load:
-            await self._need_load().stop(DRAIN_OPEN_S)
-        inflight, slowed = await self._hold_requests(deployment, stage)
-        await asyncio.sleep(ACCEPTED_S)
+            await load.stop(OPEN_S)
+        held = HeldRequests(watch, stage)
+        await held.open()
         await self._stop_probes()
-        stopped = await self._stop_server(deployment, stage, inflight, under_load)
-        for link in slowed:
-            await self.rig.toxiproxy.heal(stage.links[link].proxy)
+        graceful_s = self.trial.server_settings.graceful_s
+        grace_s = (DEFAULT_GRACE_S if graceful_s is None else graceful_s) + self.trial.limits.grace_slack_s + 1.0
+        stopped = await end_server(
+            watch, deployment, held, await self._ask_to_end(deployment, stage, under_load, grace_s), grace_s
+        )
+        await held.release()
         if under_load:
-            await self._need_load().stop(0.5)
-        await self._scan_orphans(deployment, stopped.done_ns)
+            await load.stop(0.5)
+        await scan_orphans(watch, deployment, stopped.done_ns)
         await deployment.kill()
-        await self._read_ledger()
-
-    async def _hold_requests(self, deployment: ProcessDeployment, stage: Stage) -> tuple[InFlight, list[str]]:
-        """Requests that are in the server's hand when SIGTERM comes; a part is slowed where no line has a body."""
-        if deployment.master() < 0:
-            return InFlight(self._watch(deployment), []), []
-        slowed: list[str] = []
-        if not any(line.body for line in self.trial.requests):
-            needed = [name for line in self.trial.requests for name in line.needs if name in stage.links]
-            slowed = needed[:1]
-        for name in slowed:
-            delay = {"latency": 1000, "jitter": 0}
-            await self.rig.toxiproxy.add(stage.links[name].proxy, Toxic("held", "latency", "downstream", delay))
-        count = IN_FLIGHT_PER_WORKER * self.trial.workers
-        held = await open_in_flight(
-            self._watch(deployment),
-            self.trial.requests,
-            count,
-            itertools.count(FIRST_KEY),
-            slowed=slowed[0] if slowed else None,
-        )
-        return held, slowed
-
-    async def _stop_server(
-        self, deployment: ProcessDeployment, stage: Stage, inflight: InFlight, by_fault: bool
-    ) -> Stopped:
-        graceful_s = self.prepared.resolution.settings.graceful_s
-        grace_s = (graceful_s if graceful_s is not None else 30.0) + self.trial.limits.grace_slack_s + 1.0
-        alive = deployment.master() >= 0
-        sent_ns = self.clock.now_ns()
-        if by_fault:
-            for use in self.trial.scenario.faults:
-                actor = spec_of(use).build(use, stage)
-                await self._apply(use, actor)
-                self._proofs.append(asyncio.create_task(self._prove(use, actor)))
-            ending = asyncio.create_task(deployment.wait(grace_s, sent_ns))
-        else:
-            ending = asyncio.create_task(deployment.stop(grace_s))
-        await asyncio.sleep(0.3 if alive else 0.0)
-        await inflight.finish()
-        stopped = await ending
         await asyncio.gather(*self._proofs)
-        by = "drain" if alive else "itself"
-        self.emit(
-            ServerStopped(
-                "drain" if by == "drain" else "itself",
-                stopped.exit_code,
-                stopped.killed,
-                grace_s,
-                stopped.sent_ns,
-                stopped.done_ns,
-            )
-        )
-        return stopped
-
-    async def _scan_orphans(self, deployment: ProcessDeployment, ended_ns: int) -> None:
-        end = time.monotonic() + self.trial.limits.orphan_s
-        while (left := deployment.leftovers()) and time.monotonic() < end:
-            await asyncio.sleep(0.1)
-        commands = tuple(command_of(pid)[:200] for pid in left)
-        self.emit(OrphansScanned(tuple(left), commands, ended_ns, self.clock.now_ns()))
-
-    async def _read_ledger(self) -> None:
-        """Which keys are stored: asked until all acknowledged ones are there or the settle time is over."""
-        ledger = self.rig.target.ledger
         reserved = next(iter(self.hand.reserved.values()), None)
-        if ledger is None or reserved is None:
-            return
-        acknowledged = self._acknowledged()
-        end = time.monotonic() + ledger.settle_s
-        while True:
-            sent_ns = self.clock.now_ns()
-            found = await reserved.keys(ledger.keys)
-            counts = _count_keys(found, self.trial.key_prefix)
-            if acknowledged <= counts.keys() or time.monotonic() >= end:
-                break
-            await asyncio.sleep(0.2)
-        self.emit(KeysStored(tuple(sorted(counts.items())), len(found), sent_ns, self.clock.now_ns()))
+        if self.rig.target.ledger is not None and reserved is not None:
+            await read_ledger(watch, self.rig.target.ledger, reserved, self.writer.samples)
 
-    def _acknowledged(self) -> set[int]:
-        if not self.writer.samples.exists():
-            return set()
-        rows = read_rows(self.writer.samples)
-        stores = [index for index, line in enumerate(self.trial.requests) if line.stores]
-        good = rows[rows["code"] == Outcome.OK]
-        return {int(k) for index in stores for k in good["k"][good["endpoint"] == index]}
+    async def _ask_to_end(
+        self, deployment: ProcessDeployment, stage: Stage, by_fault: bool, grace_s: float
+    ) -> asyncio.Task[Stopped]:
+        """The signal is sent when this returns; the task is its end."""
+        if not by_fault:
+            ending = asyncio.create_task(deployment.stop(grace_s))
+            await asyncio.sleep(0)
+            return ending
+        sent_ns = self.clock.now_ns()
+        for use in self.trial.scenario.faults:
+            actor = spec_of(use).build(use, stage)
+            await self._apply(use, actor)
+            self._proofs.append(asyncio.create_task(self._prove(use, actor)))
+        return asyncio.create_task(deployment.wait(grace_s, sent_ns))
 
     # ── small helpers
 
@@ -425,7 +345,7 @@ class Conductor:
         paths = []
         for name, link in self.rig.links.items():
             stub = self.rig.stubs.get(name)
-            counter = None if stub is None else _counter(stub.counts)
+            counter = None if stub is None else _counter(stub)
             paths.append(PathSpec(name, link.proxy.listen.port, link.proxy.upstream.port, counter))
         return paths
 
@@ -445,31 +365,16 @@ class Conductor:
         self._probes = []
 
     async def _close(self) -> None:
-        for task in [*self._proofs, *self._stacks]:
-            if not task.done() and task in self._proofs:
-                task.cancel()
+        for task in self._proofs:
+            task.cancel()
         await self._stop_probes()
         await asyncio.gather(*self._proofs, *self._stacks, return_exceptions=True)
         if self._load is not None:
             await self._load.close()
 
 
-def _counter(counts: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[int]]:
+def _counter(stub: Stub) -> Callable[[], Awaitable[int]]:
     async def total() -> int:
-        return int(getattr(await counts(), "total"))  # noqa: B009
+        return (await stub.counts()).total
 
     return total
-
-
-def _count_keys(found: Sequence[str], prefix: str) -> dict[int, int]:
-    """Stored keys of this trial: number and count."""
-    counts: dict[int, int] = {}
-    for key in found:
-        number = key.removeprefix(f"{prefix}-")
-        if number != key and number.isdigit():
-            counts[int(number)] = counts.get(int(number), 0) + 1
-    return counts
-
-
-def samples_of(folder: Path) -> Path:
-    return folder / "samples.rows"
