@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from signal import SIGKILL
 from typing import Any
 
 from harness.errors import TargetError, UsageError
 from harness.model.target import Scalar, Target
 from harness.model.trial import ServerSettings
 from harness.servers.server import Server
+from harness.system import launch
 
 _MARK = "shakedown-answer:"
 
@@ -56,6 +60,7 @@ async def _run(
 ) -> tuple[int, str, str]:
     try:
         process = await asyncio.create_subprocess_exec(
+            *_dies_with_us(),
             str(target.python),
             "-c",
             server.question,
@@ -79,6 +84,11 @@ async def _run(
             process.kill()
             await process.wait()
     return process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+def _dies_with_us() -> list[str]:
+    """A configuration file that hangs must not outlive a harness that was killed."""
+    return [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(SIGKILL)), "-1", "-1", "63", "--"]
 
 
 def _read(out: str) -> dict[str, Any] | None:
