@@ -39,7 +39,7 @@
     }
     for (const [name, unit, points] of data.series) {
       const point = lastBefore(points, at);
-      if (point && at - point[0] < 5) rows.push([name, `${point[1]}${unit && " " + unit}`]);
+      if (point && at < points[points.length - 1][0] + 1) rows.push([name, `${point[1]}${unit && " " + unit}`]);
     }
     return rows;
   };
@@ -82,7 +82,7 @@
         const time = Number(flag.dataset.at), text = flag.firstElementChild;
         const home = left + (time / length) * inner;
         flag.setAttribute("transform", `translate(${Math.max(left, xOf(time)) - home} 0)`);
-        text.style.display = time > to ? "none" : "";
+        text.style.display = time > to || Number(flag.dataset.end) < from ? "none" : "";
       }
       drawAxis();
       if (at !== null) point(at);

@@ -97,7 +97,8 @@ def _trial(trial: TrialView, number: int) -> Mapping[str, object]:
 def _setup(trial: TrialView) -> list[tuple[str, str]]:
     """How the trial was made, as pairs of name and value."""
     plan = trial.record.trial
-    server = f"{plan.server} {plan.server_settings.version}".strip()
+    version = plan.server_settings.version
+    server = f"{plan.server} ({version})" if version else plan.server
     rows = [
         ("server", f"{server}, {counted(plan.workers, 'worker')}"),
         ("load", f"{plan.rate_rps:g} requests/s, open model, client timeout {plan.timeout_s:g} s"),
@@ -106,7 +107,7 @@ def _setup(trial: TrialView) -> list[tuple[str, str]]:
     ]
     if trial.verdict.config:
         rows.append(("configuration", config_told(trial.verdict.config)))
-    if plan.scenario.note:
+    if plan.scenario.note and plan.scenario.note != trial.verdict.note:
         rows.append(("note", plan.scenario.note))
     return rows
 

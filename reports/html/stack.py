@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reports.html.lanes import Stretch
 from reports.html.palette import var
@@ -18,9 +19,9 @@ def stack(
     plots: Sequence[Plot], bands: Sequence[Stretch], phases: Sequence[Stretch], length_s: float, title: str, told: str
 ) -> str:
     """One <svg>. `told` is what a reader hears who cannot see it."""
-    labels, rows = _labels([(f"▼ {band.label}", band.start_s) for band in bands], length_s)
+    labels, rows = _labels("▼", bands, length_s)
     y = 4.0 + _ROW * rows
-    out = [_flag(label, at_s, length_s, _ROW * row + 12, "label", 600) for label, at_s, row in labels]
+    out = [_flag(label, length_s, _ROW * row + 12, "label", 600) for label, row in labels]
     top = y
     for plot in plots:
         out.append(_legend(plot, y))
@@ -29,8 +30,8 @@ def stack(
         y += plot.height + 9
     bottom = y - 4
     out.append(_axis(bottom, length_s))
-    named, rows = _labels([(f"┊ {phase.label}", phase.start_s) for phase in phases], length_s)
-    out += [_flag(label, at_s, length_s, bottom + 34 + _ROW * row, "mut", 400) for label, at_s, row in named]
+    named, rows = _labels("┊", phases, length_s)
+    out += [_flag(label, length_s, bottom + 34 + _ROW * row, "mut", 400) for label, row in named]
     below = bottom + 36 + _ROW * max(1, rows)
     out.append(
         f'<text x="{WIDTH - RIGHT}" y="{num(below)}" text-anchor="end" fill="{var("mut")}">seconds of the trial</text>'
@@ -44,16 +45,16 @@ def stack(
     )
 
 
-def _labels(items: Sequence[tuple[str, float]], length_s: float) -> tuple[list[tuple[str, float, int]], int]:
+def _labels(sign: str, items: Sequence[Stretch], length_s: float) -> tuple[list[tuple[Stretch, int]], int]:
     """Each label in the first row in which it meets no other, and the number of rows."""
     free_from: list[float] = []
     placed = []
-    for label, at_s in items:
-        x = _x(at_s, length_s)
+    for item in items:
+        x = _x(item.start_s, length_s)
+        label = replace(item, label=f"{sign} {item.label}")
         row = next((i for i, free in enumerate(free_from) if free <= x), len(free_from))
-        end = x + len(label) * _LETTER + 8
-        free_from[row : row + 1] = [end]
-        placed.append((label, at_s, row))
+        free_from[row : row + 1] = [x + len(label.label) * _LETTER + 8]
+        placed.append((label, row))
     return placed, len(free_from)
 
 
@@ -61,13 +62,13 @@ def _x(at_s: float, length_s: float) -> float:
     return LEFT + at_s / length_s * INNER
 
 
-def _flag(label: str, at_s: float, length_s: float, y: float, color: str, weight: int) -> str:
+def _flag(label: Stretch, length_s: float, y: float, color: str, weight: int) -> str:
     """A label at a moment. The script moves it when the axis is stretched. Late ones are written to the left."""
-    x = _x(at_s, length_s)
-    anchor = ' text-anchor="end"' if x + len(label) * _LETTER > WIDTH else ""
+    x = _x(label.start_s, length_s)
+    anchor = ' text-anchor="end"' if x + len(label.label) * _LETTER > WIDTH else ""
     return (
-        f'<g class="flag" data-at="{at_s:.3f}"><text x="{num(x)}" y="{num(y)}" fill="{var(color)}"'
-        f' font-weight="{weight}"{anchor}>{text(label)}</text></g>'
+        f'<g class="flag" data-at="{label.start_s:.3f}" data-end="{label.end_s:.3f}"><text x="{num(x)}" y="{num(y)}"'
+        f' fill="{var(color)}" font-weight="{weight}"{anchor}>{text(label.label)}</text></g>'
     )
 
 

@@ -152,6 +152,8 @@ def _requests(seconds: Sequence[Second]) -> Plot:
 
 def _errors(seconds: Sequence[Second]) -> Plot:
     shown = [kind for kind in ERRORS if _any(seconds, kind)]
+    if seconds and not shown:
+        return Plot("errors", "Errors a second: none", Scale(0, 1, 4))
     most = max((second.counts[kind.name] for second in seconds for kind in shown), default=0)
     top, ticks = ticks_linear(most)
     plot = Plot("errors", "Errors a second", Scale(0, top, 50), ticks)
@@ -160,8 +162,6 @@ def _errors(seconds: Sequence[Second]) -> Plot:
         line.append((line[-1][0] + 1, line[-1][1]))  # the last second is a second long too
         plot.line(line, kind.color, dash=kind.dash, width=1.8, step=True, title=kind.name)
         plot.keys.append(Key(SIGNS[kind.dash], kind.name, kind.color))
-    if seconds and not shown:
-        plot.title += ": none"
     return _or_empty(plot, seconds)
 
 

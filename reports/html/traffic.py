@@ -27,7 +27,10 @@ _SLACK_NS = 3600 * SECOND_NS  # a damaged row could lie years away; nothing real
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Arrivals that are drawn alike. `color` is a name of the palette."""
+    """Arrivals that are drawn alike. `color` is a name of the palette.
+
+    What was planned for after the load was stopped (NOT_SENT_STOP) is of no kind: nobody was kept waiting.
+    """
 
     name: str
     color: str
@@ -47,7 +50,7 @@ TIMEOUT = Kind("timeout", "timeout", "6 3", TIMED_OUT)
 CUT = Kind("reset or cut", "cut", "2 2", frozenset(Outcome) - _NAMED)
 REFUSED = Kind("refused", "refused", "8 2 2 2", _REFUSED)
 OPEN = Kind("open at the end", "mut", "1 3", UNFINISHED)
-UNSENT = Kind("not sent", "mut", "4 4", NOT_SENT)
+UNSENT = Kind("not sent", "mut", "4 4", frozenset({Outcome.NOT_SENT}))
 
 KINDS = (OK, WRONG, TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
 WITHOUT_ANSWER = (TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
@@ -67,10 +70,13 @@ class Second:
 
 
 def placed_rows(record: TrialRecord) -> Rows:
-    """The rows that lie on the trial's clock: all but damaged ones."""
+    """The rows that lie on the trial's clock: all but damaged ones, and those that were due after the load's end."""
     rows = record.samples
     last_ns = record.last_ns + _SLACK_NS
-    return rows[(rows["intended"] >= 0) & (rows["intended"] <= last_ns) & (ends_ns(rows) <= last_ns)]
+    due = rows["intended"]
+    placed = (due >= 0) & (due <= last_ns) & (ends_ns(rows) <= last_ns)
+    kept: Rows = rows[placed & (rows["code"] != Outcome.NOT_SENT_STOP)]
+    return kept
 
 
 def latency_points(rows: Rows, kind: Kind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -131,6 +131,8 @@ def test_drag_zooms_shift_drag_pans_and_double_click_shows_all(opened: Watched) 
     drag(opened, 0.4, 0.6)
     zoomed = opened.shown()
     assert zoomed[1] - zoomed[0] == pytest.approx((whole[1] - whole[0]) * 0.2 * 1060 / 950, rel=0.02)
+    expect(opened.page.locator(f"{FAILED} .flag text", has_text="warmup")).to_be_hidden()  # it is over by then
+    expect(opened.page.locator(f"{FAILED} .flag text", has_text="fault")).to_be_visible()
     drag(opened, 0.6, 0.5, shift=True)
     panned = opened.shown()
     assert panned[0] > zoomed[0]

@@ -18,7 +18,7 @@ from reports.html.lanes import fault_bands, phases, probe_lane, worker_lanes
 from reports.html.page import render
 from reports.html.resources import cpu_series, database_series
 from reports.html.timeline import GRID_ABOVE, draw
-from reports.html.traffic import CUT, OK, TIMEOUT, seconds_of
+from reports.html.traffic import CUT, KINDS, OK, TIMEOUT, seconds_of
 from reports.view import RunView, TrialView
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[31m\"'&"
@@ -177,11 +177,18 @@ def test_p99_of_a_second_with_timeouts_is_at_least_their_wait() -> None:
     assert (second.counts[OK.name], second.counts[TIMEOUT.name], second.counts[CUT.name]) == (96, 3, 1)
 
 
-def test_every_outcome_is_drawn_as_one_kind() -> None:
-    rows = np.zeros(len(Outcome), ROW)
-    rows["code"] = list(Outcome)
-    (second,) = seconds_of(rows)
-    assert sum(second.counts.values()) == len(Outcome)
+def test_every_outcome_is_of_one_kind_but_for_what_the_end_of_the_load_left() -> None:
+    kinds = [[kind.name for kind in KINDS if outcome in kind.outcomes] for outcome in Outcome]
+    assert [len(names) for names in kinds] == [int(outcome != Outcome.NOT_SENT_STOP) for outcome in Outcome]
+
+
+def test_arrivals_planned_for_after_the_end_of_the_load_are_not_drawn() -> None:
+    record = full_record()
+    late = np.zeros(500, ROW)
+    late["intended"], late["code"] = np.linspace(40, 900, 500) * S, Outcome.NOT_SENT_STOP
+    late["sent"] = late["first"] = late["done"] = -1
+    longer = replace(record, samples=np.concatenate([record.samples, late]))
+    assert draw(longer, "x") == draw(record, "x")
 
 
 def test_very_many_good_answers_are_gridded_and_errors_never() -> None:
