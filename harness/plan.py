@@ -1,0 +1,150 @@
+"""From scenarios and what is varied to the trials of a run: ordered, seeded, with the time they will take.
+
+Pure. The same input gives the same plan anywhere. A scenario's names are general ("dependency"); a planned trial's are
+those of the target's file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.model.scenario import FaultUse, Ready, Scenario
+from harness.model.target import Scalar, Target
+from harness.model.trial import PlannedTrial
+from harness.servers import SERVERS, server_of
+from harness.target_override import short_key
+from harness.timeline import length_s
+
+_NO_PART = ("ingress", "worker", "server", "client")
+_MILD = ("latency", "jitter", "bandwidth", "slice")
+"""Faults under which a part that readiness needs still answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`not_applicable` pairs the name of a scenario with the reason."""
+
+    trials: tuple[PlannedTrial, ...]
+    not_applicable: tuple[tuple[str, str], ...]
+
+    @property
+    def estimate_s(self) -> float:
+        return sum(trial.estimate_s for trial in self.trials)
+
+
+def plan(
+    scenarios: Sequence[Scenario],
+    target: Target,
+    *,
+    workers: Sequence[int],
+    repeat: int,
+    seed: int,
+    overrides: Mapping[str, Scalar],
+) -> Plan:
+    """Every scenario with every number of workers, and all of that `repeat` times.
+
+    Repetitions are the outer loop, so that slow drift of the machine spreads over all of them.
+    """
+    trials: list[PlannedTrial] = []
+    refused: dict[tuple[str, str], None] = {}
+    for repetition in range(repeat):
+        for count in workers:
+            for scenario in scenarios:
+                if why := _why_not(scenario, target, count):
+                    refused[scenario.name, why] = None
+                    continue
+                trials.append(_trial(len(trials) + 1, scenario, target, count, overrides, seed, repetition))
+    return Plan(tuple(trials), tuple(refused))
+
+
+def _trial(
+    index: int,
+    scenario: Scenario,
+    target: Target,
+    workers: int,
+    overrides: Mapping[str, Scalar],
+    seed: int,
+    repetition: int,
+) -> PlannedTrial:
+    own = _for_target(scenario, target)
+    return PlannedTrial(
+        index=index,
+        scenario=own,
+        workers=workers,
+        config=_config(scenario, target, workers, overrides),
+        seed=_seed(seed, scenario.name, repetition),
+        estimate_s=length_s(own),
+    )
+
+
+def _seed(seed: int, name: str, repetition: int) -> int:
+    """The same for every number of workers: what is compared gets the same load."""
+    digest = hashlib.blake2b(f"{seed}/{name}/{repetition}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def _config(scenario: Scenario, target: Target, workers: int, overrides: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """What differs from the file. What the user sets holds against what the scenario sets.
+
+    Options of another server are left out. Values that may be secrets are not shown.
+    """
+    mine = server_of(target.server).table
+    others = tuple(f"{server.table}." for server in SERVERS if server.table != mine)
+    merged = {**scenario.settings, **{short_key(key): _shown(key, value) for key, value in overrides.items()}}
+    kept = {key: value for key, value in merged.items() if not key.startswith(others)}
+    return {**kept, "workers": workers}
+
+
+def _shown(key: str, value: Scalar) -> Scalar:
+    secret = key.startswith("target.env.") or key.endswith(".url") or ".headers." in key
+    return "(set)" if secret else value
+
+
+def _why_not(scenario: Scenario, target: Target, workers: int) -> str:
+    """The reason why a scenario cannot be run on this target, or nothing."""
+    if workers < scenario.min_workers:
+        return f"it needs {scenario.min_workers} workers or more, and there {'is' if workers == 1 else 'are'} {workers}"
+    for wanted in scenario.requires:
+        if target.part(wanted) is None and not target.names_of(wanted):
+            return f"it needs a part of kind {wanted}, and the target has none"
+    for use in scenario.faults:
+        what = _what(use, target)
+        if what not in _NO_PART and target.part(what) is None:
+            return f"its fault {use.id} needs the part {what}, and the target has none"
+    return ""
+
+
+def _what(use: FaultUse, target: Target) -> str:
+    """The user's name for what a fault hurts. A name that the user gave comes before a general one."""
+    if use.what in _NO_PART or target.part(use.what) is not None:
+        return use.what
+    if use.what == "dependency":
+        return _dependency(target) or use.what
+    if use.what == "postgres":
+        return next(iter(target.names_of("postgres")), use.what)
+    return use.what
+
+
+def _dependency(target: Target) -> str | None:
+    """The first HTTP part that some request needs, else the first."""
+    names = target.names_of("http")
+    needed = [name for name in names if any(name in line.needs for line in target.load.requests)]
+    return next(iter([*needed, *names]), None)
+
+
+def _for_target(scenario: Scenario, target: Target) -> Scenario:
+    faults = tuple(replace(use, id=f"{_what(use, target)}.{use.name}") for use in scenario.faults)
+    return replace(scenario, faults=faults, ready=_ready(scenario.ready, faults, target))
+
+
+def _ready(ready: Ready, faults: Sequence[FaultUse], target: Target) -> Ready:
+    """What readiness must say on this target: it depends on which parts its readiness needs."""
+    parts = [use for use in faults if target.part(use.what) is not None]
+    needed = [use for use in parts if use.what in target.ready_needs]
+    if ready == "down" and parts and len(parts) == len(faults) and not needed:
+        return "up"
+    if ready == "up" and any(use.name not in _MILD for use in needed):
+        return "any"
+    return ready
