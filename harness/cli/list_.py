@@ -40,7 +40,9 @@ def _faults() -> list[Row]:
             {"name": p.name, "default": p.default, "low": p.low, "high": p.high, "help": p.help}
             for p in spec.parameters
         ]
-        rows.append({"name": f"{{{_ON[spec.on]}}}.{spec.name}", "asks": spec.does, "parameters": parameters})
+        where = _ON[spec.on]
+        named = f"{{{where}}}" if "," in where or where == "NAME" else where
+        rows.append({"name": f"{named}.{spec.name}", "asks": spec.does, "parameters": parameters})
     return rows
 
 
