@@ -30,9 +30,12 @@ class Tail:
 
     def lines(self) -> list[str]:
         try:
+            size = self._path.stat().st_size
+            if size == self._offset:
+                return []
+            if size < self._offset:  # begun anew
+                self._offset, self._rest = 0, b""
             with self._path.open("rb") as file:
-                if file.seek(0, 2) < self._offset:  # begun anew
-                    self._offset, self._rest = 0, b""
                 file.seek(self._offset)
                 data = file.read(CHUNK_BYTES)
         except OSError:

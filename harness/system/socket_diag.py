@@ -14,11 +14,13 @@ from harness.system.sockets import ESTABLISHED, LISTEN, TcpRow, peer_inode, tcp_
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
+_ALL_FAMILIES = 18  # TCPDIAG_GETSOCK: older, but one walk gives IPv4 and IPv6
 _REQUEST, _DUMP = 0x1, 0x300
 _ERROR, _DONE = 2, 3
 _ESTABLISHED = 1
 _HEAD = struct.Struct("=IHHII")  # length, type, flags, sequence, pid
-_ASK = struct.Struct("=BBBxI")  # family, protocol, extensions, states as bits
+_ASK = struct.Struct("=BBBxI")  # family, protocol, extensions, states as bits; the ends follow
+_ASK_ALL = struct.Struct("=BBBx48sII")  # family, lengths of addresses, the ends, states as bits, tables
 _PORTS = struct.Struct("!HH16s16s")
 _ANY = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)  # any interface, any cookie
 _INODE_AT = 84
@@ -30,9 +32,10 @@ End = tuple[str, int]
 def inode_of(local: End, remote: End) -> int:
     """Inode of the connection between these ends, held by the process at `local`; 0 while nobody accepted it."""
     family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
-    ends = _PORTS.pack(local[1], remote[1], socket.inet_pton(family, local[0]), socket.inet_pton(family, remote[0]))
+    ask = _ASK.pack(family, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
+    ask += _PORTS.pack(local[1], remote[1], socket.inet_pton(family, local[0]), socket.inet_pton(family, remote[0]))
     try:
-        message = next(_answers(family, _REQUEST, 0xFFFFFFFF, ends + _ANY), b"")
+        message = next(_answers(_BY_FAMILY, _REQUEST, ask + _ANY), b"")
     except OSError:
         message = b""
     row = _row(message)
@@ -43,24 +46,19 @@ def inode_of(local: End, remote: End) -> int:
 
 def established() -> list[TcpRow]:
     """All established connections of this network namespace, IPv4 and IPv6."""
-    nowhere = _PORTS.pack(0, 0, b"", b"") + _ANY
+    ask = _ASK_ALL.pack(0, 0, 0, _PORTS.pack(0, 0, b"", b"") + _ANY, 1 << _ESTABLISHED, 0)
     try:
-        found = [
-            _row(message)
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for message in _answers(family, _REQUEST | _DUMP, 1 << _ESTABLISHED, nowhere)
-        ]
+        found = [_row(message) for message in _answers(_ALL_FAMILIES, _REQUEST | _DUMP, ask)]
     except OSError:
         return [row for row in tcp_rows() if row.state == ESTABLISHED]
     return [row for row in found if row is not None]
 
 
-def _answers(family: int, flags: int, states: int, ends: bytes) -> Iterator[bytes]:
+def _answers(question: int, flags: int, body: bytes) -> Iterator[bytes]:
     """The messages that the kernel sends for one question; OSError where it refuses."""
-    body = _ASK.pack(family, socket.IPPROTO_TCP, 0, states) + ends
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(_TIMEOUT_S)
-        kernel.send(_HEAD.pack(_HEAD.size + len(body), _BY_FAMILY, flags, 1, 0) + body)
+        kernel.send(_HEAD.pack(_HEAD.size + len(body), question, flags, 1, 0) + body)
         while True:
             data, offset = kernel.recv(65_536), 0
             while offset + _HEAD.size <= len(data):
