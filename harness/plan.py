@@ -20,6 +20,8 @@ from harness.timeline import length_s
 _NO_PART = ("ingress", "worker", "server", "client")
 _MILD = ("latency", "jitter", "bandwidth", "slice")
 """Faults under which a part that readiness needs still answers."""
+BEYOND_DEADLINE_S = 3.0
+"""How much longer a fault lasts that is to outlast the deadline: the slack of an answer, and the client's 2 s more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,17 @@ def _dependency(target: Target) -> str | None:
 
 
 def _for_target(scenario: Scenario, target: Target) -> Scenario:
-    faults = tuple(replace(use, id=f"{_what(use, target)}.{use.name}") for use in scenario.faults)
+    faults = tuple(
+        replace(use, id=f"{_what(use, target)}.{use.name}", for_s=_lasts_s(use, target)) for use in scenario.faults
+    )
     return replace(scenario, faults=faults, ready=_ready(scenario.ready, faults, target))
+
+
+def _lasts_s(use: FaultUse, target: Target) -> float | None:
+    """A fault that is to outlast the deadline lasts longer by what a request late in its slack needs to show."""
+    if not use.outlasts_deadline:
+        return use.for_s
+    return max(use.for_s or 0.0, target.slo.deadline_s + BEYOND_DEADLINE_S)
 
 
 def _ready(ready: Ready, faults: Sequence[FaultUse], target: Target) -> Ready:
