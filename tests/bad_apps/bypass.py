@@ -1,4 +1,4 @@
-"""A sound app. Its target file gives it the address of the real database, so no fault of the proxy reaches it."""
+"""A sound app whose target file lets PGHOST and PGPORT through: it reaches the real database around the proxy."""
 
 from sound import make_app
 

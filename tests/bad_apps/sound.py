@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-DSN = os.environ.get("DATABASE_URL", "")
+DSN = os.environ.get("DATABASE_URL")  # without it, libpq's PGHOST and so on
 UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 LATEST = "SELECT title FROM tickets ORDER BY id DESC LIMIT 10"
 CREATE = "INSERT INTO tickets (title) VALUES ($1)"
