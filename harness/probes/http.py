@@ -48,13 +48,13 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, clock: Clock) -> None:
         self.ended = ""  # why the connection is over; empty while it is open
+        self.sent_ns = -1  # when the last request was begun
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._waiting: asyncio.Future[Answer] | None = None
         self._parser: httptools.HttpResponseParser | None = None
-        self._sent_ns = -1
         self._forget()
 
     @property
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         """Write a request, or the first part of one. The future always gets an answer, at the latest when it ends."""
         self._waiting = self._loop.create_future()
         self._forget()
-        self._sent_ns = self._clock.now_ns()
+        self.sent_ns = self._clock.now_ns()
         if self._transport is None or self.ended:
             self._settle("eof", self.ended or "not connected")
         else:
@@ -88,11 +88,13 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes, timeout_s: float) -> Answer:
         """Send and wait; after `timeout_s` the outcome is timeout and the connection is of no use any more."""
         waiting = self.send(request)
-        await asyncio.wait((waiting,), timeout=timeout_s)
-        if not waiting.done():
-            self._settle("timeout", f"no answer in {timeout_s:g} s")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiting
+        except TimeoutError:
             self.close()
-        return waiting.result()
+            why = f"no answer in {timeout_s:g} s"
+            return Answer("timeout", self._status, self.sent_ns, self._clock.now_ns(), why=why)
 
     def give_up(self) -> None:
         """Nobody waits any longer: the pending request ends as a timeout, now."""
@@ -167,7 +169,7 @@ class Connection(asyncio.Protocol):
     def _settle(self, outcome: ProbeOutcome, why: str, *, reusable: bool = False) -> None:
         if self._waiting is not None and not self._waiting.done():
             done_ns = self._clock.now_ns()
-            self._waiting.set_result(Answer(outcome, self._status, self._sent_ns, done_ns, reusable, why))
+            self._waiting.set_result(Answer(outcome, self._status, self.sent_ns, done_ns, reusable, why))
 
 
 async def connect(address: Address, clock: Clock, timeout_s: float) -> Connection | Answer:

@@ -14,21 +14,20 @@ from pathlib import Path
 from harness.deployment import Address
 from harness.model.observation import MachineSampled
 from harness.probes.http import Answer, Connection, connect, get_request
-from harness.probes.ticks import ticks
+from harness.probes.ticks import GRID_S, on_grid, ticks
 from harness.probes.watch import Watch
 
 SAMPLE_S = 0.25
-TICK_S = 0.02
 CONTROL_TIMEOUT_S = 1.0
 
 
 class LoopLag:
-    """Worst lateness of a ticker on this loop since it was last asked."""
+    """Worst lateness of a ticker on this loop since it was last asked; it ticks on the grid of all beats."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._worst_s = 0.0
-        self._due_s = self._loop.time() + TICK_S
+        self._due_s = on_grid(self._loop.time() + GRID_S)
         self._handle = self._loop.call_at(self._due_s, self._tick)
 
     def take_ms(self) -> float:
@@ -43,7 +42,7 @@ class LoopLag:
     def _tick(self) -> None:
         now_s = self._loop.time()
         self._worst_s = max(self._worst_s, now_s - self._due_s)
-        self._due_s = now_s + TICK_S
+        self._due_s = on_grid(now_s + GRID_S / 2)
         self._handle = self._loop.call_at(self._due_s, self._tick)
 
 

@@ -204,9 +204,9 @@ class PinnedProbes:
             alarm = loop.call_later(self._watch.trial.limits.stuck_s, self._is_stuck, pin[0])
         given_up = loop.call_later(LISTEN_S, connection.give_up)
         try:
-            answer = await asyncio.shield(waiting)
+            answer = await waiting
         except asyncio.CancelledError:
-            self._record_cut(pin, connection, waiting)
+            self._record_cut(pin, connection.sent_ns)
             raise
         finally:
             given_up.cancel()
@@ -229,12 +229,11 @@ class PinnedProbes:
             ProbeAnswered(kind, "pinned", pid, answer.outcome, answer.status, answer.sent_ns, answer.done_ns)
         )
 
-    def _record_cut(self, pin: Pin, connection: Connection, waiting: asyncio.Future[Answer]) -> None:
+    def _record_cut(self, pin: Pin, sent_ns: int) -> None:
         """Watching ends while a probe is open: a silence counts only if it was longer than the probe's timeout."""
-        connection.give_up()
-        answer = waiting.result()
-        if answer.outcome != "timeout" or answer.done_ns - answer.sent_ns >= self._timeout_s[pin[1]] * 1e9:
-            self._record(pin, answer)
+        now_ns = self._watch.clock.now_ns()
+        if now_ns - sent_ns >= self._timeout_s[pin[1]] * 1e9:
+            self._record(pin, Answer("timeout", -1, sent_ns, now_ns))
 
     def _why_ended(self, answer: Answer | None) -> str:
         if answer is None:
