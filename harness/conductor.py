@@ -61,7 +61,7 @@ WARMUP_CAP_S = 10.0
 RECOVERY_MIN_S = 5.0
 OPEN_S = 3.0
 DEFAULT_GRACE_S = 30.0  # where a server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
-_SPARE_S = 60.0
+SPARE_S = 15.0
 
 
 class Listener(Protocol):
@@ -217,7 +217,9 @@ class Conductor:
         self._phase("warmup", WARMUP_S)
         self._start_probes(deployment)
         load = self._need_load()
-        length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + _SPARE_S
+        length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
+        if any(spec_of(use).ends_server for use in scenario.faults):
+            length += self._grace_s()
         segments = (Segment.steady(length, self.trial.rate_rps),)
         where, connections = deployment.ingress, self.rig.target.load.connections
         await load.prepare(make_profile(self.trial, where, segments, connections), self.writer.samples)
@@ -275,8 +277,7 @@ class Conductor:
         held = HeldRequests(watch, stage)
         await held.open()
         await self._stop_probes()
-        graceful_s = self.trial.server_settings.graceful_s
-        grace_s = (DEFAULT_GRACE_S if graceful_s is None else graceful_s) + self.trial.limits.grace_slack_s + 1.0
+        grace_s = self._grace_s()
         stopped = await end_server(
             watch, deployment, held, await self._ask_to_end(deployment, stage, under_load, grace_s), grace_s
         )
@@ -316,6 +317,11 @@ class Conductor:
         end = time.monotonic() + limit_s
         while not known() and time.monotonic() < end:
             await asyncio.sleep(0.1)
+
+    def _grace_s(self) -> float:
+        """How long the server may take to end before it is killed."""
+        graceful_s = self.trial.server_settings.graceful_s
+        return (DEFAULT_GRACE_S if graceful_s is None else graceful_s) + self.trial.limits.grace_slack_s + 1.0
 
     def _need_load(self) -> Load:
         if self._load is None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from reports.html.page import render
 
 from harness.checks.judge import judge_trial
 from harness.errors import MachineError, UsageError
 from harness.model.verdict import Outcome, TrialVerdict
 from harness.record import read_manifest, read_trial, trial_folders, write_verdict
 from reports.document import run_document, run_verdict
+from reports.html.page import render
 from reports.junit import junit_xml
 from reports.text import summarise
 from reports.view import read_run
@@ -62,8 +63,10 @@ def show(run_dir: Path, verdicts: Sequence[TrialVerdict], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(document(run_dir, verdicts)))
         return
-    color = click.get_text_stream("stdout").isatty()
-    click.echo(summarise(str(run_dir), target_of(run_dir), verdicts, color=color))
+    stream = sys.stdout
+    plain = (stream.encoding or "").lower().replace("-", "") != "utf8"
+    text = summarise(str(run_dir), target_of(run_dir), verdicts, color=stream.isatty(), ascii_only=plain)
+    click.echo(text, nl=False)
 
 
 def run_directory(text: str) -> Path:

@@ -7,7 +7,7 @@ from signal import SIGKILL
 
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.faults.worker import INDEX, pick
+from harness.faults.worker import INDEX, connections_by_worker, pick
 from harness.model.scenario import FaultUse
 from harness.system.proc import Stat, is_same
 
@@ -19,9 +19,10 @@ class Kill:
     worker: Stat | None = None
 
     async def apply(self) -> Evidence:
+        connections = connections_by_worker(self.deployment)
         self.worker = pick(self.deployment, self.index)
         self.deployment.signal(self.worker.pid, SIGKILL)
-        return {"pid": self.worker.pid}
+        return {"pid": self.worker.pid, "connections": connections.get(self.worker.pid, 0)}
 
     async def prove(self) -> Proof:
         if self.worker is None:
