@@ -6,7 +6,7 @@ import re
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pytest
@@ -22,6 +22,7 @@ from harness.model.scenario import Scenario
 from harness.model.target import Limits, ProbeSpec, Slo
 from harness.servers import SERVERS
 from harness.target import load_target
+from harness.target_table import Table
 from scenarios import SCENARIOS, SUITES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,6 +222,31 @@ def test_failures_are_shown_by_checks_that_are_there() -> None:
     }
     assert shown
     assert shown <= {check.name for check in CHECKS}
+
+
+def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys that the readers ask for, table by table, are those of the page."""
+    asked: dict[str, set[str]] = {}
+    done = Table.done
+
+    def note(table: Table, **later: Any) -> None:
+        asked.setdefault(_heading(table.path), set()).update(table.known)
+        done(table, **later)
+
+    monkeypatch.setattr(Table, "done", note)
+    load_target(ROOT / "reference.toml", {})
+    text = page("target-file.md")
+    inner = {"target": {"env", *(server.table for server in SERVERS)}}
+    tables = ("target", "parts.NAME", "parts.NAME.routes", "load", "load.requests", "ledger", "probes.live", "slo")
+    for heading in tables:
+        title = next(line for line in text.splitlines() if line.startswith("## ") and f"[{heading}" in line)
+        told = {code(row[0]) for row in rows(section(text, title))}
+        assert asked[heading] - inner.get(heading, set()) == told, heading
+
+
+def _heading(path: str) -> str:
+    """A table's path as the page has it."""
+    return re.sub(r"^parts\.\w+", "parts.NAME", re.sub(r"\[\d+\]", "", path))
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/your-own-app.md"])
