@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+
+from harness.model.scenario import Scenario, fault
+from harness.plan import plan
+from harness.target import load_target
+
+FULL = """
+[target]
+app = "a:b"
+[parts.db]
+kind = "postgres"
+[parts.first]
+kind = "http"
+[parts.second]
+kind = "http"
+[[load.requests]]
+path = "/x"
+needs = ["second"]
+"""
+
+BASELINE = Scenario("baseline", "?")
+REFUSED = Scenario("db-refused", "?", ("postgres",), faults=(fault("postgres.refuse", for_s=8),), ready="down")
+SLOW = Scenario("slow", "?", ("http",), faults=(fault("dependency.slow", for_s=8, latency_ms=9),), ready="up")
+FROZEN = Scenario(
+    "frozen", "?", faults=(fault("worker.freeze", for_s=9),), min_workers=2, settings={"gunicorn.timeout": 4}
+)
+
+
+@pytest.fixture
+def target_of(tmp_path: Path):
+    def make(text=FULL, **overrides):
+        (tmp_path / "shakedown.toml").write_text(text)
+        return load_target(tmp_path / "shakedown.toml", {key.replace("__", "."): v for key, v in overrides.items()})
+
+    return make
+
+
+def planned(target, *scenarios, workers=(2,), repeat=1, seed=7, overrides=None):
+    return plan(scenarios, target, workers=workers, repeat=repeat, seed=seed, overrides=overrides or {})
+
+
+def test_repetitions_are_outside_then_workers_then_scenarios(target_of):
+    trials = planned(target_of(), BASELINE, REFUSED, workers=(1, 2), repeat=2).trials
+    assert [trial.slug for trial in trials][:3] == ["01-baseline", "02-db-refused", "03-baseline"]
+    assert [trial.workers for trial in trials] == [1, 1, 2, 2, 1, 1, 2, 2]
+    assert [trial.index for trial in trials] == list(range(1, 9))
+
+
+def test_the_same_input_gives_the_same_plan_and_another_seed_another(target_of):
+    target = target_of()
+    assert planned(target, BASELINE, repeat=3) == planned(target, BASELINE, repeat=3)
+    assert planned(target, BASELINE, seed=8).trials[0].seed != planned(target, BASELINE).trials[0].seed
+
+
+def test_numbers_of_workers_that_are_compared_get_the_same_load_and_repetitions_another(target_of):
+    trials = planned(target_of(), BASELINE, workers=(1, 2), repeat=2).trials
+    assert trials[0].seed == trials[1].seed != trials[2].seed
+
+
+def test_general_names_become_those_of_the_file(target_of):
+    trials = planned(target_of(), REFUSED, SLOW, FROZEN).trials
+    assert [trial.scenario.faults[0].id for trial in trials] == ["db.refuse", "second.slow", "worker.freeze"]
+
+
+def test_the_first_http_part_is_the_dependency_when_no_request_needs_one(target_of):
+    target = target_of(FULL.replace('["second"]', "[]"))
+    assert planned(target, SLOW).trials[0].scenario.faults[0].id == "first.slow"
+
+
+def test_what_does_not_apply_is_listed_once_with_its_reason(target_of):
+    found = planned(target_of('[target]\napp = "a:b"\n'), BASELINE, REFUSED, SLOW, FROZEN, workers=(1,), repeat=2)
+    assert [trial.scenario.name for trial in found.trials] == ["baseline", "baseline"]
+    assert found.not_applicable == (
+        ("db-refused", "it needs a part of kind postgres, and the target has none"),
+        ("slow", "it needs a part of kind http, and the target has none"),
+        ("frozen", "it needs 2 workers or more, and there is 1"),
+    )
+
+
+def test_a_fault_of_a_part_that_is_not_there_does_not_apply(target_of):
+    found = planned(target_of(), Scenario("x", "?", faults=(fault("cache.refuse", for_s=1),)))
+    assert found.trials == ()
+    assert "cache" in found.not_applicable[0][1]
+
+
+def test_settings_of_a_scenario_are_in_the_config_and_the_users_hold_against_them(target_of):
+    target = target_of()
+    assert planned(target, FROZEN).trials[0].config == {"gunicorn.timeout": 4, "workers": 2}
+    mine = planned(target, FROZEN, overrides={"target.gunicorn.timeout": 9}).trials[0]
+    assert mine.config == {"gunicorn.timeout": 9, "workers": 2}
+
+
+def test_settings_of_another_server_are_left_out(target_of):
+    target = target_of(FULL.replace('app = "a:b"', 'app = "a:b"\nserver = "uvicorn"'))
+    assert planned(target, FROZEN).trials[0].config == {"workers": 2}
+
+
+def test_no_secret_comes_into_the_config(target_of):
+    found = planned(
+        target_of(), BASELINE, overrides={"target.env.TOKEN": "hunter2", "parts.db.url": "postgresql://u:p@h"}
+    )
+    assert found.trials[0].config == {"target.env.TOKEN": "(set)", "parts.db.url": "(set)", "workers": 2}
+
+
+@pytest.mark.parametrize(
+    ("needs", "refused", "slow"),
+    [('["db"]', "down", "up"), ("[]", "up", "up"), ('["db", "second"]', "down", "any")],
+)
+def test_what_readiness_must_say_depends_on_what_it_needs(target_of, needs, refused, slow):
+    target = target_of(FULL.replace('app = "a:b"', f'app = "a:b"\nready_needs = {needs}'))
+    trials = planned(target, REFUSED, SLOW).trials
+    assert [trial.scenario.ready for trial in trials] == [refused, slow]
+
+
+def test_the_estimate_is_the_sum_of_the_trials(target_of):
+    found = planned(target_of(), BASELINE, REFUSED)
+    assert found.estimate_s == sum(trial.estimate_s for trial in found.trials) > 30
