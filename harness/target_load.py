@@ -26,7 +26,7 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo) -> Loa
         )
     connections = table.whole("connections", 0, 0, MAX_CONNECTIONS)
     table.done(later={"locustfile": "[[load.requests]]"})
-    default = RequestLine(name=f"GET {live}", path=live)
+    default = _line_of(name=f"GET {live}", path=live)
     return LoadSpec(rate or None, connections, timeout_s, requests or (default,))
 
 
@@ -52,9 +52,14 @@ def _read_request(table: Table, parts: tuple[Part, ...]) -> RequestLine:
         "needs": table.names("needs", every, every),
     }
     table.done()
+    return _line_of(**fields)
+
+
+def _line_of(**fields: Any) -> RequestLine:
+    """Stands in for a line whose mistakes are told already, key by key."""
     try:
         return RequestLine(**fields)
-    except ValueError:  # told above, key by key
+    except ValueError:
         return RequestLine("wrong")
 
 

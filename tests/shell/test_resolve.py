@@ -1,0 +1,190 @@
+"""The settings in force, asked of real Gunicorn and Uvicorn in this environment."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import TargetError, UsageError
+from harness.resolve import resolve_settings
+from harness.servers import server_of
+from harness.servers.workers import find_workers
+from harness.system.process import clean_env, kill_session
+from harness.target import REFERENCE, load_target
+
+pytestmark = pytest.mark.real
+
+APP = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"].endswith("shutdown"):
+                return
+"""
+
+
+@pytest.fixture
+def resolve(tmp_path: Path):
+    def ask(options, *, server="gunicorn-uvicorn", config=None, workers=2, python="", timeout_s=30.0, **env):
+        if config is not None:
+            (tmp_path / "gunicorn.conf.py").write_text(config)
+        named = f'python = "{python}"\n' if python else ""
+        (tmp_path / "shakedown.toml").write_text(f'[target]\napp = "mine:app"\nserver = "{server}"\n{named}')
+        target = load_target(tmp_path / "shakedown.toml", {})
+        asked = resolve_settings(
+            target, server_of(server), options, workers=workers, env=clean_env(**env), timeout_s=timeout_s
+        )
+        return asyncio.run(asked)
+
+    return ask
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    started = []
+
+    def start(argv):
+        with (tmp_path / "server.log").open("ab") as log:
+            started.append(
+                subprocess.Popen(argv, cwd=tmp_path, env=clean_env(), stdout=log, stderr=log, start_new_session=True)
+            )
+        return started[-1]
+
+    yield start
+    for process in started:
+        kill_session(process.pid)
+        process.kill()
+        process.wait(5)
+
+
+def test_gunicorns_defaults_get_a_worker_class_for_asgi(resolve):
+    found = resolve({})
+    assert (found.settings.stuck_timeout_s, found.settings.graceful_s, found.settings.keepalive_s) == (30, 30, 2)
+    assert found.settings.max_requests == 0
+    assert found.flags == ("--no-control-socket", "--worker-class=uvicorn_worker.UvicornWorker")
+    assert found.settings.version.startswith("gunicorn 2")
+
+
+def test_the_configuration_file_holds_and_options_hold_against_it(resolve):
+    config = "import os\ntimeout = int(os.environ['T'])\nkeepalive = 75\nmax_requests = 9\nprint('noise')\n"
+    found = resolve({"keepalive": 5, "preload_app": True}, config=config, T="7")
+    assert (found.settings.stuck_timeout_s, found.settings.keepalive_s, found.settings.max_requests) == (7, 5, 9)
+    assert {"--keep-alive=5", "--preload"} <= set(found.flags)
+
+
+def test_a_worker_class_that_is_set_is_left_alone(resolve):
+    assert not any("worker-class" in flag for flag in resolve({}, config="worker_class = 'asgi'\n").flags)
+    assert (
+        "--worker-class=uvicorn.workers.UvicornWorker"
+        in resolve({"worker_class": "uvicorn.workers.UvicornWorker"}).flags
+    )
+
+
+def test_the_reference_api_drains_with_its_own_worker():
+    target = load_target(REFERENCE, {})
+    server = server_of(target.server)
+    found = asyncio.run(
+        resolve_settings(target, server, server.options(target, {"gunicorn.timeout": 4}), workers=2, env=clean_env())
+    )
+    assert found.settings.stuck_timeout_s == 4
+    assert "target_api.worker.DrainWorker" in found.settings.version
+    assert not any("worker-class" in flag for flag in found.flags)
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "words"),
+    [
+        ({"gracefull_timeout": 3}, None, ["target.gunicorn.gracefull_timeout", "did you mean graceful_timeout?"]),
+        ({"bind": "x"}, None, ["target.gunicorn.bind cannot be set"]),
+        ({"post_fork": "x"}, None, ["target.gunicorn.post_fork", "configuration file"]),
+        ({"preload_app": 1}, None, ["target.gunicorn.preload_app is true or false"]),
+        ({"preload_app": False}, "preload_app = True\n", ["target.gunicorn.preload_app is overruled"]),
+        ({"timeout": "soon"}, None, ["[target.gunicorn] is refused by gunicorn", "soon"]),
+    ],
+)
+def test_options_that_gunicorn_does_not_take(resolve, options, config, words):
+    with pytest.raises(UsageError) as caught:
+        resolve(options, config=config)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_configuration_file_that_fails_is_the_apps(resolve):
+    with pytest.raises(TargetError, match="no_such_module"):
+        resolve({}, config="import no_such_module\n")
+
+
+def test_a_configuration_file_that_hangs_is_cut(resolve):
+    with pytest.raises(TargetError, match="within 2 s"):
+        resolve({}, config="import time\ntime.sleep(600)\n", timeout_s=2.0)
+
+
+def test_an_interpreter_without_the_server_is_told(resolve, tmp_path):
+    bare = tmp_path / "bare" / "bin" / "python"
+    bare.parent.mkdir(parents=True)
+    bare.symlink_to(Path(sys.executable).resolve())
+    (tmp_path / "bare" / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    with pytest.raises(UsageError, match="has no gunicorn: install gunicorn and uvicorn-worker"):
+        resolve({}, python=str(bare))
+    with pytest.raises(UsageError, match="has no uvicorn: install uvicorn"):
+        resolve({}, server="uvicorn", python=str(bare))
+
+
+def test_uvicorns_defaults_and_options(resolve):
+    found = resolve({}, server="uvicorn")
+    assert (found.settings.stuck_timeout_s, found.settings.graceful_s, found.settings.keepalive_s) == (5, None, 5)
+    assert resolve({}, server="uvicorn", workers=1).settings.stuck_timeout_s is None
+    options = {"timeout_graceful_shutdown": 8, "timeout_keep_alive": 75, "limit_max_requests": 9, "access_log": False}
+    found = resolve(options, server="uvicorn")
+    assert (found.settings.graceful_s, found.settings.keepalive_s, found.settings.max_requests) == (8, 75, 9)
+    assert "--no-access-log" in found.flags
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout_keepalive": 3}, ["target.uvicorn.timeout_keepalive", "did you mean timeout_keep_alive?"]),
+        ({"timeout_keep_alive": "soon"}, ["target.uvicorn.timeout_keep_alive", "soon"]),
+        ({"access_log": "no"}, ["target.uvicorn.access_log is true or false"]),
+        ({"port": 3}, ["target.uvicorn.port cannot be set"]),
+    ],
+)
+def test_options_that_uvicorn_does_not_take(resolve, options, words):
+    with pytest.raises(UsageError) as caught:
+        resolve(options, server="uvicorn")
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+@pytest.mark.parametrize(
+    ("server", "workers"), [("gunicorn-uvicorn", 2), ("gunicorn-uvicorn", 1), ("uvicorn", 2), ("uvicorn", 1)]
+)
+def test_the_workers_of_a_running_server_are_found(resolve, free_port, run, tmp_path, server, workers):
+    (tmp_path / "mine.py").write_text(APP)
+    flags = resolve({}, server=server, workers=workers).flags
+    target = load_target(tmp_path / "shakedown.toml", {})
+    kind = server_of(server)
+    process = run(kind.argv(target, "127.0.0.1", free_port, workers, flags))
+    end = time.monotonic() + 20
+    while len(found := find_workers(kind, process.pid, workers)) != workers:
+        assert time.monotonic() < end, found
+        assert process.poll() is None
+        time.sleep(0.05)
+    assert (process.pid in found) is (not kind.supervised(workers))
+    process.send_signal(signal.SIGTERM)
+    process.wait(15)
+    assert find_workers(kind, process.pid, workers) == []
