@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.model.target import HttpPart, PostgresPart
+from harness.model.target import HttpPart, Limits, PostgresPart, ProbeSpec, Slo
 from harness.target import REFERENCE, find_target, load_target, read_override
 
 LEAST = '[target]\napp = "app.main:app"\n'
@@ -324,3 +325,9 @@ def test_a_wrong_override_is_named_as_it_was_typed(refusal, tmp_path, key, value
     with pytest.raises(UsageError) as caught:
         load_target(tmp_path / "shakedown.toml", {key: value})
     assert words in str(caught.value)
+
+
+def test_the_page_names_every_key_of_limits_probes_and_slo():
+    page = (REFERENCE.parent / "docs" / "target-file.md").read_text()
+    fields = [item.name for values in (Limits, ProbeSpec, Slo) for item in dataclasses.fields(values)]
+    assert [name for name in fields if f"`{name}`" not in page] == []
