@@ -2,7 +2,7 @@
 
 A warm-up that goes on (imports, pools, caches) would be told as the service's own latency. The medians of the halves
 may differ by a quarter or by 5 ms, whichever is more: on two shared cores latencies of a healthy service spread by half
-(servers.md), the medians of some hundred requests by far less. Where the mixture of request lines is the reason for a
+(seen so), the medians of some hundred requests by far less. Where the mixture of request lines is the reason for a
 difference, the lines are compared one by one.
 """
 

@@ -1,7 +1,7 @@
 """The load was what was asked for: every arrival is accounted for, and they left on time.
 
 A generator that is late hides the latency that it should measure (coordinated omission: a stall of 2 s showed as a
-p99 of 46 ms, load.md 4.7). Send lag p99 may be a tenth of the SLO, so that it cannot decide a verdict; one arrival in a
+p99 of 46 ms, seen). Send lag p99 may be a tenth of the SLO, so that it cannot decide a verdict; one arrival in a
 hundred may go unsent. What is due from the bite to the recovery is left out: there the fault holds connections.
 """
 

@@ -2,7 +2,7 @@
 
 Workers whose supervisor died go on serving old code and hold the port; with SO_REUSEPORT old and new answer side by
 side (F09, F16, F27). They are found by a mark in their environment and as children that we inherit; zombies are not
-counted. The 5 s are what gunicorn's own workers took to notice that their supervisor was gone (4.6 s, servers.md 1e).
+counted. The 5 s are what gunicorn's own workers took to notice that their supervisor was gone (4.6 s, F09).
 """
 
 from harness.model.observation import OrphansScanned

@@ -18,12 +18,12 @@ from harness.campaign import Run, make_run_dir, run_campaign
 from harness.checks.judge import judge_trial
 from harness.cli.live import OnTerminal, Plain, Quiet
 from harness.cli.results import exit_code, show, write_reports
-from harness.errors import HarnessError, MachineError, UsageError
+from harness.errors import HarnessError, Interrupted, MachineError, UsageError
 from harness.faults import spec_of
 from harness.healing import heal
 from harness.ledger import LEDGER, Ledger
 from harness.model.scenario import Scenario
-from harness.model.target import Scalar
+from harness.model.target import Scalar, Target
 from harness.model.verdict import TrialVerdict
 from harness.plan import Plan, plan
 from harness.record import read_trial
@@ -71,11 +71,12 @@ def run(
     chosen = _choose(names)
     used_seed = seed if seed is not None else random.randrange(1, 2**31)
     planned = plan(chosen, target, workers=[target.workers], repeat=repeat, seed=used_seed, overrides=overrides)
-    _check_faults(planned)
+    _check_faults(planned, target)
     if not planned.trials:
         return _nothing_applies(planned, as_json)
     run_dir = make_run_dir(out, "-".join(Path(name).stem for name in names)[:40])
-    facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, ["shakedown", "run", *names])
+    command = _command(names, path, planned, repeat, used_seed)
+    facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, command)
     total_s = sum(trial.estimate_s for trial in planned.trials)
     watcher = _watcher(quiet, total_s)
     with watcher:
@@ -84,8 +85,7 @@ def run(
             watcher.say(f"{name} does not apply: {why}")
         failure, interrupted = _conduct(facts, Spawner(ledger), watcher, ledger)
     if interrupted:
-        print(f"shakedown: interrupted; the record so far is in {run_dir}", file=sys.stderr)
-        return 128 + interrupted
+        raise Interrupted(f"interrupted; the record so far is in {run_dir}", interrupted)
     verdicts: list[TrialVerdict] = watcher.verdicts
     if verdicts:
         write_reports(run_dir, verdicts, junit)
@@ -95,6 +95,16 @@ def run(
         raise failure
     show(run_dir, verdicts, as_json)
     return exit_code(verdicts)
+
+
+def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, seed: int) -> list[str]:
+    """What to type for the same run again; a value that may be a secret stands as the plan shows it."""
+    config = planned.trials[0].config
+    own = {key for trial in planned.trials for key in trial.scenario.settings}
+    settings = [f"--set={key}={value}" for key, value in config.items() if key != "workers" and key not in own]
+    workers = [f"--workers={config['workers']}"] if "workers" in config else []
+    repeats = [f"--repeat={repeat}"] if repeat != 1 else []
+    return ["shakedown", "run", *names, f"--target={path}", *workers, *settings, *repeats, f"--seed={seed}"]
 
 
 def _conduct(facts: Run, spawner: Spawner, watcher: Quiet, ledger: Ledger) -> tuple[HarnessError | None, int]:
@@ -118,6 +128,7 @@ def _conduct(facts: Run, spawner: Spawner, watcher: Quiet, ledger: Ledger) -> tu
     except HarnessError as error:
         failure = error
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the loop has given it back to Python, which would raise
         if os.getppid() != guardian:  # the guardian is gone: nobody else heals
             heal(ledger.path)
     return failure, got[0] if got else 0
@@ -179,7 +190,7 @@ def _load_file(path: Path) -> Scenario:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     scenario = getattr(module, "SCENARIO", None)
     if not isinstance(scenario, Scenario):
@@ -187,10 +198,13 @@ def _load_file(path: Path) -> Scenario:
     return scenario
 
 
-def _check_faults(planned: Plan) -> None:
+def _check_faults(planned: Plan, target: Target) -> None:
+    """Every fault is known, its parameters are in bounds, and the part that it hurts is of the right kind."""
     for trial in planned.trials:
         for use in trial.scenario.faults:
-            spec_of(use)
+            spec, part = spec_of(use), target.part(use.what)
+            if spec.on == "http" and (part is None or part.kind != "http"):
+                raise UsageError(f"{use.id} needs a part of kind http; {use.what} is none.")
 
 
 def _nothing_applies(planned: Plan, as_json: bool) -> int:

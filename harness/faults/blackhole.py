@@ -1,7 +1,7 @@
 """Blackhole a link: no byte passes in either direction and nothing is closed, as behind a firewall that drops.
 
 Unlike real packet loss the kernel still acknowledges, so TCP keep-alive sees nothing (T14). Lifting it closes the
-connections that were under it (toxiproxy.md 4.3): whoever held them has to open new ones.
+connections that were under it (Toxiproxy 2.12, seen): whoever held them has to open new ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Slow a link: every answer of the other end arrives `latency_ms` later (jitter on top), nothing is lost.
 
 One direction is delayed, so one round trip costs `latency_ms` once; a pooled asyncpg query makes two (F51), a new
-connection four to five. The TCP connect itself is not delayed: the proxy accepts it (toxiproxy.md 4.2).
+connection four to five. The TCP connect itself is not delayed: the proxy accepts it (Toxiproxy 2.12, seen).
 """
 
 from __future__ import annotations

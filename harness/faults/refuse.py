@@ -1,6 +1,6 @@
 """Refuse a link: open connections are cut, new ones are refused, as when the other end is down.
 
-The proxy is disabled: what was open gets an orderly close, the port answers with RST (toxiproxy.md 4.3).
+The proxy is disabled: what was open gets an orderly close, the port answers with RST (Toxiproxy 2.12, seen).
 """
 
 from __future__ import annotations

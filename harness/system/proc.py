@@ -1,6 +1,6 @@
 """Reading /proc: who is alive, since when, with which state, marked by which token.
 
-A zombie is not alive (servers.md T02), and a pid alone names nobody: the start time in kernel ticks goes with it.
+A zombie is not alive (T02), and a pid alone names nobody: the start time in kernel ticks goes with it.
 """
 
 from __future__ import annotations

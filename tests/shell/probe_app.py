@@ -8,7 +8,7 @@ STATUS = {"/health": 200, "/ready": 503, "/items": 201, "/block": 200, "/slow": 
 
 
 async def read_body(receive: Any) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-calls=False
 """The settings in force, asked of real Gunicorn and Uvicorn in this environment."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where the machine was not fit to judge: stretches in which the harness itself, or a trivial server of ours, was late.
 
-At load average 4 to 5 on two cores healthy services broke a bound in 6 of 16 trials (servers.md, T34). A machine that
+At load average 4 to 5 on two cores healthy services broke a bound in 6 of 16 trials (T34). A machine that
 is late can make a healthy service look bad, never a bad one look healthy. So a late machine does not spoil what passes,
 and a failure counts unless all that shows it lies within such a stretch. A long failure with a short hiccup in it
 stays a failure: the hiccup does not explain it.

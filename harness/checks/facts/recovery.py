@@ -31,9 +31,7 @@ from .troubles import SIGTERM, Trouble, served_until_ns, troubles
 SECOND = 1_000_000_000
 WINDOWS = 3
 _STEP_NS = SECOND // 4
-_SUPERVISOR_SLACK_NS = (
-    2 * SECOND
-)  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (servers.md 1f)
+_SUPERVISOR_SLACK_NS = 2 * SECOND  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (F05)
 
 
 @dataclass(frozen=True, slots=True)
