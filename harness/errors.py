@@ -4,7 +4,8 @@
     ├── UsageError      64  your command line or your file: what, where, and what is accepted
     ├── TargetError      1  the app: its setup command failed, or it does not start
     ├── MachineError     3  this machine: a part that cannot be had, a port, a disk, a part that died
-    └── HealError        4  something of a run may be left: what, and how to clean it
+    ├── HealError        4  something of a run may be left: what, and how to clean it
+    └── Interrupted  130/143  whoever sent SIGINT or SIGTERM: what there is of the run
 
 Each message is one paragraph for a person. What the app does wrong while it is watched is no error: it is recorded and
 judged.
@@ -38,3 +39,11 @@ class MachineError(HarnessError):
 class HealError(HarnessError):
     exit_code = 4
     kind = "heal"
+
+
+class Interrupted(HarnessError):
+    kind = "interrupted"
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number

@@ -12,52 +12,85 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from harness.errors import HealError, Interrupted, MachineError
 from harness.healing import heal
-from harness.ledger import LEDGER, TOKEN, Ledger
+from harness.ledger import LEDGER, TOKEN, Ledger, this_machine
 from harness.system.proc import read_stat
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LAUNCH = Path(__file__).parent / "system" / "launch.py"
+_UNWIND_S = 20.0  # the slowest orderly end is PostgreSQL's: 5 s fast, 2 s immediate
 
 
 def guard(argv: list[str]) -> int:
     """Run the harness with these arguments; returns the exit code of the command."""
+    asked = _listen()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ledger = Ledger.create()
-    ledger.write(do="run", token=ledger.token, guardian=os.getpid())
+    ledger.write(do="run", token=ledger.token, guardian=os.getpid(), **this_machine())
+    harness = _start(ledger, argv)
+    code = _wait(harness, asked)
+    healed = heal(ledger.path)
+    if healed.left:
+        raise HealError(f"Healing failed, left: {'; '.join(healed.left)}. Run: shakedown heal")
+    os.close(ledger.fileno())
+    if code < 0:
+        raise _ended_by_signal(-code, asked, bool(healed.processes))
+    if asked:
+        return 128 + _passed_on(asked[0])
+    return code
+
+
+def _listen() -> list[int]:
+    """The signals that come from now on. A SIGHUP that is ignored, as under nohup, stays ignored."""
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _frame: asked.append(number))
+    return asked
+
+
+def _start(ledger: Ledger, argv: list[str]) -> subprocess.Popen[bytes]:
+    """The harness. It inherits a mask that holds signals back until it can take them without a traceback."""
     command = [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1", "63"]
     command += ["--", sys.executable, "-m", "harness.cli.main", *argv]
     env = {**os.environ, LEDGER: f"{ledger.fileno()}:{ledger.path}"}
     env.pop(TOKEN, None)  # the harness itself is no child to be healed
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: asked.append(number))
-    harness = subprocess.Popen(command, env=env, pass_fds=[ledger.fileno()], start_new_session=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        harness = subprocess.Popen(command, env=env, pass_fds=[ledger.fileno()], start_new_session=True)
+    except OSError as error:
+        ledger.close()
+        raise MachineError(f"The harness could not be started: {error.strerror}.") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     stat = read_stat(harness.pid)
     ledger.write(do="harness", pid=harness.pid, start=stat.start if stat else -1)
-    code = _wait(harness, asked)
-    healed = heal(ledger.path)
-    if healed.left:
-        print(f"shakedown: healing failed, left: {'; '.join(healed.left)}. Run: shakedown heal", file=sys.stderr)
-        return 4
-    os.close(ledger.fileno())
-    return _exit_code(code, asked, bool(healed.processes))
+    return harness
 
 
 def _wait(harness: subprocess.Popen[bytes], asked: list[int]) -> int:
-    """Wait for the harness, hand signals on: the first as it came (SIGHUP as SIGTERM), from the second on SIGKILL."""
-    passed = 0
+    """Wait for the harness, hand signals on: the first as it came, from the second on SIGKILL, as after a deadline."""
+    passed, deadline = 0, float("inf")
     while True:
         while passed < len(asked):
-            number = signal.SIGINT if asked[passed] == signal.SIGINT else signal.SIGTERM
             passed += 1
-            harness.send_signal(number if passed == 1 else signal.SIGKILL)
+            deadline = min(deadline, time.monotonic() + _UNWIND_S)
+            harness.send_signal(_passed_on(asked[0]) if passed == 1 else signal.SIGKILL)
+        if time.monotonic() > deadline:
+            harness.kill()
         try:
             return harness.wait(timeout=0.1)
         except subprocess.TimeoutExpired:
             _reap_others(harness.pid)
+
+
+def _passed_on(number: int) -> int:
+    """SIGHUP asks for the same as SIGTERM."""
+    return int(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
 
 def _reap_others(harness: int) -> None:
@@ -72,11 +105,8 @@ def _reap_others(harness: int) -> None:
             return
 
 
-def _exit_code(code: int, asked: list[int], healed: bool) -> int:
+def _ended_by_signal(number: int, asked: list[int], healed: bool) -> Interrupted | MachineError:
+    what = "what it left was healed" if healed else "nothing was left"
     if asked:
-        return 130 if asked[0] == signal.SIGINT else 143
-    if code < 0:
-        what = "what it left was healed" if healed else "nothing was left"
-        print(f"shakedown: the harness was ended by signal {-code}; {what}.", file=sys.stderr)
-        return 3
-    return code
+        return Interrupted(f"interrupted before it could end in order; {what}.", _passed_on(asked[0]))
+    return MachineError(f"The harness was ended by signal {number}; {what}.")

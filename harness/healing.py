@@ -1,6 +1,7 @@
 """Lift what a run left: end its processes, remove its folders, from its ledger alone.
 
-Nothing is signalled whose pid and start time, token or session do not match.
+Nothing is signalled whose pid and start time, token or session do not match, and nothing at all where the pids of the
+ledger are those of another boot or of another container.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.ledger import Entry, is_live, open_entries, state_dir
+from harness.ledger import Entry, is_live, is_of_this_machine, open_entries, state_dir
 from harness.system.proc import Stat, all_stats, descendants, is_same
 from harness.system.process import marked
+
+_GENTLE_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,11 @@ def _of_run(entries: list[Entry], token: str) -> list[Stat]:
     Children too: what writes its title over its environment, as PostgreSQL's backends do, has no token.
     """
     recorded = {(entry.number("pid"), entry.number("start")) for entry in entries if entry.what == "process"}
-    since = dict(recorded)
-    found = {stat.pid: stat for stat in marked(token)}
     stats = all_stats()
+    leaders = {stat.pid: stat.start for stat in stats}
+    # A leader that began at another time is a stranger who got the pid: then the session is his.
+    since = {pid: start for pid, start in recorded if leaders.get(pid, start) == start}
+    found = {stat.pid: stat for stat in marked(token)}
     for stat in stats:
         if not stat.alive or stat.pid == os.getpid():
             continue
@@ -66,26 +71,52 @@ def _of_run(entries: list[Entry], token: str) -> list[Stat]:
 def heal(path: Path, *, deadline_s: float = 4.0) -> Healed:
     """Heal one run; its ledger is removed when nothing is left. Safe to repeat."""
     entries, token = open_entries(path), path.stem
+    ended, alive = _end_processes(entries, token, deadline_s) if is_of_this_machine(path) else ([], [])
+    folders, left = _remove_folders(entries)
+    left += [f"process {stat.pid} ({_name(stat, entries)})" for stat in alive]
+    if not left:
+        path.unlink(missing_ok=True)
+    # Said once: what is on the user's server is his to drop, and a ledger cannot learn that he did.
+    left += [_database(entry) for entry in entries if entry.what == "database"]
+    return Healed(tuple(ended), tuple(folders), tuple(left))
+
+
+def _end_processes(entries: list[Entry], token: str, deadline_s: float) -> tuple[list[str], list[Stat]]:
+    """The names of those that were ended, and those that would not."""
     ended: dict[int, str] = {}
-    gentle = {entry.number("pid"): entry.number("heal_signal") for entry in entries if entry.what == "process"}
     began = time.monotonic()
     while alive := _of_run(entries, token):
         waited = time.monotonic() - began
         if waited > deadline_s:
             break
+        gentle = _gentle(entries) if waited < _GENTLE_S else {}
+        theirs = {child.pid for pid in gentle for child in descendants(pid)} - gentle.keys()
         for stat in alive:
             ended.setdefault(stat.pid, _name(stat, entries))
-            first = gentle.get(stat.pid, -1)
-            number = first if first > 0 and waited < 1.5 else signal.SIGKILL
-            _signal(stat.pid, stat.start, number)
+            if stat.pid not in theirs:  # whoever is asked gently ends its own children
+                _signal(stat.pid, stat.start, gentle.get(stat.pid, signal.SIGKILL))
         _reap()
         time.sleep(0.05)
     _reap()
-    folders, left = _remove_folders(entries)
-    left += [f"process {stat.pid} ({_name(stat, entries)})" for stat in alive]
-    if not left:
-        path.unlink(missing_ok=True)
-    return Healed(tuple(ended.values()), tuple(folders), tuple(left))
+    return list(ended.values()), alive
+
+
+def _gentle(entries: list[Entry]) -> dict[int, int]:
+    """Living processes that are asked to end before they are killed, and by which signal.
+
+    PostgreSQL, for one, leaves its shared memory behind when it is killed.
+    """
+    asked: dict[int, int] = {}
+    for entry in entries:
+        pid, number = entry.number("pid"), entry.number("heal_signal")
+        if entry.what == "process" and number not in (-1, signal.SIGKILL) and is_same(pid, entry.number("start")):
+            asked[pid] = number
+    return asked
+
+
+def _database(entry: Entry) -> str:
+    """On the user's own server; the ledger holds no address and no password, so the drop is the user's."""
+    return f"{entry.text('object')} {entry.name} on the server of the part {entry.text('part')} (drop it there)"
 
 
 def _name(stat: Stat, entries: list[Entry]) -> str:

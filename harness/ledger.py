@@ -1,6 +1,6 @@
 """What a run made that must not outlive it, on disk: one JSON line for each step, written before and after.
 
-    {"do": "run",    "token": …, "guardian": pid, "run_dir": …}
+    {"do": "run",    "token": …, "guardian": pid, "boot": …, "pids": …}   which kernel counted the pids that follow
     {"do": "intend", "id": 1, "what": "process", "name": "postgres"}     before the child exists
     {"do": "began",  "id": 1, "pid": 123, "start": 4567, …}             after; start is the kernel's start time
     {"do": "ended",  "id": 1}                                            gone, nothing to heal
@@ -12,6 +12,7 @@ holds a lock on it while it lives (flock, which ends with its holders).
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +20,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.errors import MachineError
 
 TOKEN = "SHAKEDOWN_TOKEN"
 LEDGER = "SHAKEDOWN_LEDGER"
@@ -60,12 +63,17 @@ class Ledger:
     @classmethod
     def create(cls) -> Ledger:
         """A new ledger, locked by this process and by whoever inherits its descriptor."""
-        folder = state_dir()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        token = secrets.token_hex(8)
+        folder, token = state_dir(), secrets.token_hex(8)
         path = folder / f"{token}.ledger"
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        unlocked = folder / f"{token}.new"  # under a name that `heal` does not look at: it would take us for dead
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(unlocked, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            unlocked.rename(path)
+        except OSError as error:
+            why = f"The state folder {folder} cannot be written: {error.strerror}."
+            raise MachineError(f"{why} SHAKEDOWN_STATE names another.") from error
         return cls(path, token, fd)
 
     @classmethod
@@ -80,7 +88,10 @@ class Ledger:
         return self._fd
 
     def write(self, **line: object) -> None:
-        os.write(self._fd, json.dumps(line).encode() + b"\n")
+        try:
+            os.write(self._fd, json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            raise MachineError(f"The ledger {self.path} cannot be written: {error.strerror}.") from error
 
     def intend(self, what: str, name: str, **detail: object) -> int:
         """Say that something is about to exist; returns its id."""
@@ -92,7 +103,9 @@ class Ledger:
         self.write(do="began", id=number, **detail)
 
     def ended(self, number: int) -> None:
-        self.write(do="ended", id=number)
+        """Where it cannot be said (a full disk), an end goes on all the same: `heal` looks who is alive."""
+        with contextlib.suppress(MachineError):
+            self.write(do="ended", id=number)
 
     def close(self) -> None:
         """All is healed: the ledger has done its work."""
@@ -100,10 +113,29 @@ class Ledger:
         os.close(self._fd)
 
 
+def this_machine() -> dict[str, str]:
+    """Which kernel, since which boot, in which namespace: a pid and a start time mean something only there."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return {"boot": boot, "pids": os.readlink("/proc/self/ns/pid")}
+    except OSError:
+        return {}
+
+
+def is_of_this_machine(path: Path) -> bool:
+    """Were the pids of this ledger counted by the kernel, and since the boot, that we run on?"""
+    noted = next((line for line in read_lines(path) if line.get("do") == "run"), {})
+    return all(noted.get(key, value) == value for key, value in this_machine().items())
+
+
 def read_lines(path: Path) -> list[dict[str, object]]:
-    """The whole lines of a ledger; a last line that was cut is left out."""
+    """The whole lines of a ledger; a last line that was cut is left out. One that is healed has none."""
     lines: list[dict[str, object]] = []
-    for raw in path.read_bytes().split(b"\n"):
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        return lines
+    for raw in written.split(b"\n"):
         try:
             line = json.loads(raw)
         except ValueError:

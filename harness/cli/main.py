@@ -1,28 +1,61 @@
 """The command `shakedown`: its entry, and how every error becomes one paragraph and an exit code.
 
 `run` is started twice: first as the guardian (harness/guardian.py), which starts the harness as its child with the same
-arguments and outlives it.
+arguments and outlives it. What is slow to load is loaded inside functions, for a Ctrl-C meanwhile must end quietly.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
-
-from harness.guardian import guard
-from harness.ledger import LEDGER
 
 _GUARDED = ("run",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code of the contract (design: 0 1 2 3 4 64 130 143)."""
+    _open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] and words[0] in _GUARDED and LEDGER not in os.environ and not {"--help", "-h"} & set(words):
+    try:
+        from harness.ledger import LEDGER
+
+        if LEDGER in os.environ:
+            _be_the_harness()
+        elif words[:1] and words[0] in _GUARDED and not {"--help", "-h"} & set(words):
+            return _guard(words)
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return _nobody_listens()
+
+
+def _open_standard_streams() -> None:
+    """A closed standard stream is /dev/null, or the next file that is opened would take its place."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _be_the_harness() -> None:
+    """Until the run has handlers of its own a signal just ends us; the guardian held them back while we started."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+
+
+def _guard(words: list[str]) -> int:
+    from harness.errors import HarnessError
+    from harness.guardian import guard
+
+    try:
         return guard(words)
-    return _dispatch(words)
+    except HarnessError as error:
+        return _tell(error.kind, str(error), error.exit_code, "--json" in words)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -44,9 +77,8 @@ def _dispatch(words: list[str]) -> int:
         return 130
     except HarnessError as error:
         return _tell(error.kind, str(error), error.exit_code, as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 3
+    except SystemExit as ended:  # click ends so with 1 when a pipe is broken, and with 0 after a shell's completion
+        return _nobody_listens() if ended.code else 0
     return result if isinstance(result, int) else 0
 
 
@@ -64,6 +96,14 @@ def _tell(kind: str, message: str, code: int, as_json: bool) -> int:
         print(json.dumps(body), flush=True)
     print(f"shakedown: {message}", file=sys.stderr, flush=True)
     return code
+
+
+def _nobody_listens() -> int:
+    """Whoever read our output has gone: what we were asked for could not be handed over, which is no verdict."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for fd in (1, 2):
+        os.dup2(nowhere, fd)
+    return 3
 
 
 if __name__ == "__main__":
