@@ -24,7 +24,7 @@ from harness.errors import HarnessError, MachineError, UsageError
 from harness.model.observation import Observation
 from harness.model.target import Target
 from harness.model.trial import PlannedTrial
-from harness.record import TrialWriter, make_calibration_folder, trial_folder, write_manifest
+from harness.record import TrialWriter, make_calibration_folder, trial_folder, trial_folders, write_manifest
 from harness.rig import Rig
 from harness.system.process import Spawner
 
@@ -44,12 +44,12 @@ class Watcher(Listener, Protocol):
 def make_run_dir(out: Path | None, name: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Path:
     """`out` when it is new or empty, else `runs/<utc>-<name>-<id>`."""
     run_dir = out if out is not None else Path("runs") / f"{now():%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(3)}"
-    if out is not None and out.exists():
-        if not out.is_dir():
-            raise UsageError(f"--out {out} is a file; it takes a directory that is new or empty.")
-        if any(out.iterdir()):
-            raise UsageError(f"--out {out} is not empty; it takes a directory that is new or empty.")
     try:
+        if out is not None and out.exists():
+            if not out.is_dir():
+                raise UsageError(f"--out {out} is a file; it takes a directory that is new or empty.")
+            if any(out.iterdir()):
+                raise UsageError(f"--out {out} is not empty; it takes a directory that is new or empty.")
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_dir.chmod(0o700)
         (run_dir / "trials").mkdir(mode=0o700)
@@ -89,7 +89,8 @@ async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
             try:
                 await conduct(rig, planned, writer, watcher, rate_rps=rate_rps)
             except HarnessError:
-                watcher.trial_ended(planned, folder)
+                if folder in trial_folders(run.run_dir):  # else it did not come so far that it could be judged
+                    watcher.trial_ended(planned, folder)
                 raise
             finally:
                 writer.close()

@@ -110,31 +110,32 @@ class Conductor:
     async def run(self) -> None:
         """All phases; whatever ends them, the record says so in its last line."""
         pen = asyncio.create_task(self._write())
-        reason: Literal["complete", "interrupted", "error"] = "complete"
-        why = ""
+        reason: Literal["complete", "interrupted", "error"] = "error"
+        why = "the harness failed"
         try:
-            await self._beside(self._phases(), self._watch_parts())
+            await self._beside(self._phases(), self._watch_parts(pen))
+            reason, why = "complete", ""
         except asyncio.CancelledError:
             reason, why = "interrupted", "the run was interrupted"
             raise
         except HarnessError as error:
-            reason, why = "error", str(error)
+            why = str(error)
             raise
         finally:
             await self._close()
             now_ns = self.clock.now_ns()
             self.emit(TrialEnded(reason, why, now_ns, now_ns))
-            await self._queue.join()
-            pen.cancel()
-            await asyncio.gather(pen, return_exceptions=True)
+            await asyncio.wait([pen])
+        pen.result()
 
     async def _write(self) -> None:
-        while True:
+        """Until the trial's last observation is written; raises where the record cannot be."""
+        observation: Observation | None = None
+        while not isinstance(observation, TrialEnded):
             observation = await self._queue.get()
             self.state.see(observation)
             self.writer.write(observation)
             self.listener.seen(observation)
-            self._queue.task_done()
 
     async def _beside(self, work: Awaitable[None], guard: Awaitable[None]) -> None:
         """Do the work while the guard watches; the guard only ends by raising."""
@@ -150,8 +151,10 @@ class Conductor:
             if not task.cancelled():
                 task.result()
 
-    async def _watch_parts(self) -> None:
+    async def _watch_parts(self, pen: asyncio.Task[None]) -> None:
         while True:
+            if pen.done():
+                pen.result()
             self.rig.check_alive()
             if self._load is not None:
                 self._load.check_alive()
