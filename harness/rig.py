@@ -31,15 +31,25 @@ Say = Callable[[str], None]
 _SETUP_S = 120.0
 
 
+def _make_folder(spawner: Spawner) -> tuple[Path, int]:
+    """A temporary folder of the run. Its name is in the ledger before it is there, so that none is ever forgotten."""
+    try:
+        folder = Path(tempfile.gettempdir()).absolute() / f"shakedown-{spawner.ledger.token}"
+        entry = spawner.ledger.intend("folder", "parts", path=str(folder))
+        folder.mkdir()
+        folder.chmod(0o711)
+    except OSError as error:
+        raise MachineError(f"No temporary folder can be made: {error.strerror}. TMPDIR names another place.") from error
+    return folder, entry
+
+
 class Rig:
     """Started with `async with Rig.start(…) as rig`; leaving it ends every part."""
 
     def __init__(self, target: Target, spawner: Spawner, say: Say) -> None:
         self.target, self.spawner, self.say = target, spawner, say
         self.ports = Ports()
-        self.folder = Path(tempfile.mkdtemp(prefix="shakedown-"))
-        self._folder_entry = spawner.ledger.intend("folder", "parts", path=str(self.folder))
-        self.folder.chmod(0o711)
+        self.folder, self._folder_entry = _make_folder(spawner)
         self.postgres: dict[str, Postgres] = {}
         self.stubs: dict[str, Stub] = {}
         self.links: dict[str, Link] = {}
@@ -101,8 +111,9 @@ class Rig:
         process = self.spawner.spawn(
             ["/bin/sh", "-c", command], name="setup", env=env, cwd=self.target.root, log=log, umask=0o022
         )
-        code = await process.wait(_SETUP_S)
-        if code is None:
+        try:
+            code = await process.wait(_SETUP_S)
+        finally:
             await process.end(grace_s=1.0)
         if code != 0:
             how = f"did not end within {_SETUP_S:g} s" if code is None else f"ended with exit code {code}"
