@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import random
@@ -87,12 +88,10 @@ def run(
     if interrupted:
         raise Interrupted(f"interrupted; the record so far is in {run_dir}", interrupted)
     verdicts: list[TrialVerdict] = watcher.verdicts
-    if verdicts:
-        write_reports(run_dir, verdicts, junit)
     if failure is not None:
-        if verdicts and not as_json:
-            show(run_dir, verdicts, as_json)
+        _show_so_far(run_dir, verdicts, junit, as_json)
         raise failure
+    write_reports(run_dir, verdicts, junit)
     show(run_dir, verdicts, as_json)
     return exit_code(verdicts)
 
@@ -105,6 +104,16 @@ def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, seed:
     workers = [f"--workers={config['workers']}"] if "workers" in config else []
     repeats = [f"--repeat={repeat}"] if repeat != 1 else []
     return ["shakedown", "run", *names, f"--target={path}", *workers, *settings, *repeats, f"--seed={seed}"]
+
+
+def _show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:
+    """What was judged before the run failed; that this fails too (a full disk) is not what is to be told."""
+    if not verdicts:
+        return
+    with contextlib.suppress(MachineError):
+        write_reports(run_dir, verdicts, junit)
+    if not as_json:
+        show(run_dir, verdicts, as_json)
 
 
 def _conduct(facts: Run, spawner: Spawner, watcher: Quiet, ledger: Ledger) -> tuple[HarnessError | None, int]:
