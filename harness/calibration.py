@@ -29,6 +29,7 @@ STEPS_RPS = (10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 STEP_S = 2.0
 LEAST_RPS, MOST_RPS = 5.0, 160.0
 _LATE_NS = 20_000_000
+_LEAD_S = 0.3  # the schedule begins a moment after the start
 
 
 async def calibrate(rig: Rig, planned: PlannedTrial, folder: Path) -> float:
@@ -57,22 +58,21 @@ async def _drive(rig: Rig, trial: Trial, deployment: ProcessDeployment, clock: C
         profile = make_profile(trial, deployment.ingress, segments, rig.target.load.connections)
         await load.prepare(profile, folder / "samples.rows")
         await load.start()
-        await asyncio.sleep(STEP_S * len(STEPS_RPS))
+        await asyncio.sleep(STEP_S * len(STEPS_RPS) + _LEAD_S)
         await load.stop(1.0)
     finally:
         await load.close()
-    rows = np.array(read_rows(folder / "samples.rows"))
-    if len(rows):
-        for column in ("intended", "sent", "done"):
-            rows[column] -= int(rows["intended"].min())
-    return rows
+    return read_rows(folder / "samples.rows")
 
 
 def highest_reached(rows: Rows, timeout_s: float) -> float:
-    """The rate of the last step of an unbroken row of good ones; 0 for none. Times count from the first arrival."""
+    """The rate of the last step of an unbroken row of good ones; 0 for none. The first step begins with the rows."""
     reached = 0.0
+    if not len(rows):
+        return reached
+    zero_ns = int(rows["intended"].min())
     for index, rate in enumerate(STEPS_RPS):
-        start_ns, end_ns = int(index * STEP_S * 1e9), int((index + 1) * STEP_S * 1e9)
+        start_ns, end_ns = zero_ns + int(index * STEP_S * 1e9), zero_ns + int((index + 1) * STEP_S * 1e9)
         due = rows[(rows["intended"] >= start_ns) & (rows["intended"] < end_ns)]
         if not len(due):
             break
