@@ -17,7 +17,7 @@ from harness.ledger import Entry, is_live, is_of_this_machine, open_entries, sta
 from harness.system.proc import Stat, all_stats, descendants, is_same
 from harness.system.process import marked
 
-_GENTLE_S = 1.5
+_GENTLE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,14 @@ def _end_processes(entries: list[Entry], token: str, deadline_s: float) -> tuple
         if waited > deadline_s:
             break
         gentle = _gentle(entries) if waited < _GENTLE_S else {}
+        # Whoever is asked gently ends its own children, and what it left in its session ends by itself.
         theirs = {child.pid for pid in gentle for child in descendants(pid)} - gentle.keys()
         for stat in alive:
             ended.setdefault(stat.pid, _name(stat, entries))
-            if stat.pid not in theirs:  # whoever is asked gently ends its own children
-                _signal(stat.pid, stat.start, gentle.get(stat.pid, signal.SIGKILL))
+            if stat.pid in gentle:
+                _signal(stat.pid, stat.start, gentle[stat.pid])
+            elif stat.pid not in theirs and stat.session not in gentle:
+                _signal(stat.pid, stat.start, signal.SIGKILL)
         _reap()
         time.sleep(0.05)
     _reap()
@@ -102,14 +105,14 @@ def _end_processes(entries: list[Entry], token: str, deadline_s: float) -> tuple
 
 
 def _gentle(entries: list[Entry]) -> dict[int, int]:
-    """Living processes that are asked to end before they are killed, and by which signal.
+    """Processes that are asked to end before they are killed, and by which signal.
 
-    PostgreSQL, for one, leaves its shared memory behind when it is killed.
+    PostgreSQL, for one, leaves its shared memory behind when it is killed; initdb's children, too, are such.
     """
     asked: dict[int, int] = {}
     for entry in entries:
         pid, number = entry.number("pid"), entry.number("heal_signal")
-        if entry.what == "process" and number not in (-1, signal.SIGKILL) and is_same(pid, entry.number("start")):
+        if entry.what == "process" and pid > 0 and number not in (-1, signal.SIGKILL):
             asked[pid] = number
     return asked
 
