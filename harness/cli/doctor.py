@@ -67,9 +67,8 @@ def _py_spy() -> Finding:
 
 
 def _docker() -> Finding:
-    from docker.errors import DockerException
-
     import docker
+    from docker.errors import DockerException
 
     try:
         client = docker.from_env(timeout=3)

@@ -117,6 +117,7 @@ def test_both_are_killed_and_heal_does_the_rest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_in_order(number: signal.Signals, code: int, tmp_path: Path) -> None:
     def one(run: Started, point: Point) -> None:
+        run.harness()  # before there is one, a signal ends a Python that has only begun
         run.look()
         since = time.monotonic()
         run.guardian.send_signal(number)
@@ -127,7 +128,7 @@ def test_a_signal_ends_it_in_order(number: signal.Signals, code: int, tmp_path: 
         assert_no_traceback(run)
         assert sum("interrupted" in line for line in run.said) == 1, run.said
 
-    early = Point("", 0.25)  # the harness is still loading
+    early = Point("", 0.0)  # the harness is still loading
     at_each([early, *points(SIGNALS - 1, seed=int(number))], tmp_path, one)
 
 
