@@ -17,7 +17,7 @@ from harness.ledger import Entry, is_live, is_of_this_machine, open_entries, sta
 from harness.system.proc import Stat, all_stats, descendants, is_same
 from harness.system.process import marked
 
-_GENTLE_S = 3.0
+_GENTLE_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
