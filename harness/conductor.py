@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 
+from harness import timeline
 from harness.backends.process import ProcessDeployment
 from harness.deployment import Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
@@ -56,7 +57,6 @@ from harness.system.clock import Clock
 from harness.trial_state import TrialState
 
 BOOT_S = 30.0
-WARMUP_S = 3.0
 WARMUP_CAP_S = 10.0
 RECOVERY_MIN_S = 5.0
 OPEN_S = 3.0
@@ -168,7 +168,7 @@ class Conductor:
             return
         stage = self.hand.stage(deployment, self.prepared)
         uses = self.trial.scenario.faults
-        ends_server = any(spec_of(use).ends_server for use in uses)
+        ends_server = timeline.ends_server(self.trial.scenario)
         await self._warm_up(deployment)
         self._phase("baseline", self.trial.scenario.baseline_s)
         await asyncio.sleep(self.trial.scenario.baseline_s)
@@ -217,18 +217,18 @@ class Conductor:
     async def _warm_up(self, deployment: ProcessDeployment) -> None:
         """Probes and load on, until the figures are steady."""
         scenario = self.trial.scenario
-        self._phase("warmup", WARMUP_S)
+        self._phase("warmup", timeline.WARMUP_S)
         self._start_probes(deployment)
         load = self._need_load()
         length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
-        if any(spec_of(use).ends_server for use in scenario.faults):
+        if timeline.ends_server(scenario):
             length += self._grace_s()
         segments = (Segment.steady(length, self.trial.rate_rps),)
         where, connections = deployment.ingress, self.rig.target.load.connections
         await load.prepare(make_profile(self.trial, where, segments, connections), self.writer.samples)
         await load.start()
-        await asyncio.sleep(WARMUP_S)
-        await self._until(self.state.is_steady, WARMUP_CAP_S - WARMUP_S)
+        await asyncio.sleep(timeline.WARMUP_S)
+        await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)
 
     async def _break(self, stage: Stage) -> None:
         """Apply, prove and lift each fault at its time. Lifts happen whatever else does."""
@@ -258,7 +258,7 @@ class Conductor:
         self.emit(FaultChanged(use.id, "apply", True, "", evidence, sent_ns, self.clock.now_ns()))
 
     async def _prove(self, use: FaultUse, actor: Actor) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(timeline.PROVE_AFTER_S)
         sent_ns = self.clock.now_ns()
         proof = await actor.prove()
         self.emit(FaultChanged(use.id, "prove", proof.ok, proof.why, proof.evidence, sent_ns, self.clock.now_ns()))

@@ -19,7 +19,7 @@ from harness.deployment import Stopped
 from harness.faults.fault import Stage
 from harness.load.rows_file import read_rows
 from harness.model.observation import KeysStored, OrphansScanned, ServerStopped
-from harness.model.rows import Outcome
+from harness.model.samples import acknowledged
 from harness.model.target import LedgerSpec
 from harness.parts.postgres_reserved import Reserved
 from harness.parts.toxic import Toxic
@@ -99,23 +99,21 @@ async def scan_orphans(watch: Watch, deployment: ProcessDeployment, ended_ns: in
 
 async def read_ledger(watch: Watch, ledger: LedgerSpec, reserved: Reserved, samples: Path) -> None:
     """Which keys are stored: asked until all acknowledged ones are there or the settle time is over."""
-    acknowledged = _acknowledged(watch, samples)
+    wanted = _acknowledged(watch, samples)
     end = time.monotonic() + ledger.settle_s
     while True:
         sent_ns = watch.clock.now_ns()
         found = await reserved.keys(ledger.keys)
         counts = _count_keys(found, watch.trial.key_prefix)
-        if acknowledged <= counts.keys() or time.monotonic() >= end:
+        if wanted <= counts.keys() or time.monotonic() >= end:
             break
         await asyncio.sleep(0.2)
     watch.emit(KeysStored(tuple(sorted(counts.items())), len(found), sent_ns, watch.clock.now_ns()))
 
 
 def _acknowledged(watch: Watch, samples: Path) -> set[int]:
-    rows = read_rows(samples)
-    stores = [index for index, line in enumerate(watch.trial.requests) if line.stores]
-    good = rows[rows["code"] == Outcome.OK]
-    return {int(k) for index in stores for k in good["k"][good["endpoint"] == index]}
+    rows = acknowledged(read_rows(samples), [line.stores for line in watch.trial.requests])
+    return set(rows["k"].tolist())
 
 
 def _count_keys(found: Sequence[str], prefix: str) -> dict[int, int]:

@@ -6,11 +6,9 @@ the ledger's query after it all. A trial shows it only where writes were acknowl
 5 s before it to 5 s after it. One lost key is enough, and no machine is an excuse for it.
 """
 
-import numpy as np
-
 from harness.model.observation import InFlightEnded, KeysStored
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import Outcome, Rows
+from harness.model.samples import acknowledged
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
@@ -35,21 +33,21 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
     if not asked:
         return inconclusive(NAME, "The ledger's query was not made, so nobody knows what is stored.")
     stored = {key for key, count in asked[-1].keys if count > 0}
-    acknowledged = _acknowledged(record)
-    near = _near(record, acknowledged)
-    lost = sorted(key for key in acknowledged if key not in stored)
+    confirmed = _acknowledged(record)
+    near = _near(record, confirmed)
+    lost = sorted(key for key in confirmed if key not in stored)
     evidence: dict[str, object] = {
-        "acknowledged": len(acknowledged),
+        "acknowledged": len(confirmed),
         "around_the_bite": near,
         "stored": len(stored),
         "lost": len(lost),
-        "lost_keys": [f"{record.trial.key_prefix}-{key} at {acknowledged[key] / 1e9:.2f} s" for key in lost[:10]],
+        "lost_keys": [f"{record.trial.key_prefix}-{key} at {confirmed[key] / 1e9:.2f} s" for key in lost[:10]],
     }
     bound = {"lost": 0.0, "acknowledged_around_the_bite": float(_MIN_ACKNOWLEDGED)}
     if lost:
         return failed(
             NAME,
-            f"{len(lost)} of {len(acknowledged)} acknowledged writes are not stored (limit 0; {near} were acknowledged"
+            f"{len(lost)} of {len(confirmed)} acknowledged writes are not stored (limit 0; {near} were acknowledged"
             " around the bite).",
             evidence=evidence,
             advice="Answer only after the commit has returned, and finish what was accepted before the process ends.",
@@ -57,21 +55,19 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
         )
     if near < _MIN_ACKNOWLEDGED:
         why = (
-            f"Only {near} writes were acknowledged around the bite ({len(acknowledged)} in all);"
+            f"Only {near} writes were acknowledged around the bite ({len(confirmed)} in all);"
             f" {_MIN_ACKNOWLEDGED} are needed."
         )
         return inconclusive(
             NAME, why, evidence=evidence, advice="Raise rate_rps or the weight of writes.", limits=bound
         )
-    why = f"All {len(acknowledged)} acknowledged writes are stored, {near} of them from around the bite."
+    why = f"All {len(confirmed)} acknowledged writes are stored, {near} of them from around the bite."
     return passed(NAME, why, evidence=evidence, limits=bound)
 
 
 def _acknowledged(record: TrialRecord) -> dict[int, int]:
     """The numbers of the keys, with the moment of the acknowledgement."""
-    rows: Rows = record.samples
-    storing = [index for index, line in enumerate(record.trial.requests) if line.stores]
-    rows = rows[(rows["code"] == Outcome.OK) & np.isin(rows["endpoint"], storing)]
+    rows = acknowledged(record.samples, [line.stores for line in record.trial.requests])
     found = dict(zip(rows["k"].tolist(), rows["done"].tolist(), strict=True))
     for seen in record.of(InFlightEnded):
         if seen.key >= 0 and seen.outcome == "answered" and 200 <= seen.status <= 299:
@@ -79,13 +75,13 @@ def _acknowledged(record: TrialRecord) -> dict[int, int]:
     return found
 
 
-def _near(record: TrialRecord, acknowledged: dict[int, int]) -> int:
+def _near(record: TrialRecord, confirmed: dict[int, int]) -> int:
     """How many were acknowledged around the bite; all of them where nothing was broken."""
     hurt = bite(record)
     if hurt is None:
-        return len(acknowledged)
+        return len(confirmed)
     around = Span(hurt.start_ns - _AROUND_NS, hurt.end_ns + _AROUND_NS)
-    return sum(around.start_ns <= moment <= around.end_ns for moment in acknowledged.values())
+    return sum(around.start_ns <= moment <= around.end_ns for moment in confirmed.values())
 
 
 CHECK = Check(NAME, "Is everything stored that was acknowledged?", judge, applies, (STARTS, FAULT_PROVEN))

@@ -66,18 +66,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """`on` says what it hurts: a proxied link, an HTTP part itself, a worker, or the server as a whole.
-
-    `once`: it is over the moment it is done, so nothing is lifted. `ends_server`: the service ends by it.
-    """
+    """`on` says what it hurts: a proxied link, an HTTP part itself, a worker, or the server as a whole."""
 
     name: str
     on: Literal["link", "http", "worker", "server"]
     does: str
     build: Callable[[FaultUse, Stage], Actor]
     parameters: tuple[Parameter, ...] = ()
-    once: bool = False
-    ends_server: bool = False
 
     def value(self, use: FaultUse, name: str) -> float:
         """A parameter's value in this use: given, or its default."""

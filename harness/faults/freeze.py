@@ -11,7 +11,7 @@ from signal import SIGCONT, SIGSTOP
 
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.faults.worker import INDEX, connections_by_worker, pick
+from harness.faults.worker import INDEX, pick
 from harness.model.scenario import FaultUse
 from harness.system.proc import Stat, is_same, read_stat
 
@@ -23,10 +23,9 @@ class Freeze:
     worker: Stat | None = None
 
     async def apply(self) -> Evidence:
-        connections = connections_by_worker(self.deployment)
-        self.worker = pick(self.deployment, self.index)
+        self.worker, connections = pick(self.deployment, self.index)
         self.deployment.signal(self.worker.pid, SIGSTOP)
-        return {"pid": self.worker.pid, "connections": connections.get(self.worker.pid, 0)}
+        return {"pid": self.worker.pid, "connections": connections}
 
     async def prove(self) -> Proof:
         pid = self.worker.pid if self.worker else -1

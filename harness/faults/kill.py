@@ -7,7 +7,7 @@ from signal import SIGKILL
 
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.faults.worker import INDEX, connections_by_worker, pick
+from harness.faults.worker import INDEX, pick
 from harness.model.scenario import FaultUse
 from harness.system.proc import Stat, is_same
 
@@ -19,10 +19,9 @@ class Kill:
     worker: Stat | None = None
 
     async def apply(self) -> Evidence:
-        connections = connections_by_worker(self.deployment)
-        self.worker = pick(self.deployment, self.index)
+        self.worker, connections = pick(self.deployment, self.index)
         self.deployment.signal(self.worker.pid, SIGKILL)
-        return {"pid": self.worker.pid, "connections": connections.get(self.worker.pid, 0)}
+        return {"pid": self.worker.pid, "connections": connections}
 
     async def prove(self) -> Proof:
         if self.worker is None:
@@ -39,6 +38,4 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
     return Kill(stage.deployment, int(FAULT.value(use, "index")))
 
 
-FAULT = FaultSpec(
-    name="kill", on="worker", does="SIGKILL: the worker dies at once", build=_build, parameters=(INDEX,), once=True
-)
+FAULT = FaultSpec(name="kill", on="worker", does="SIGKILL: the worker dies at once", build=_build, parameters=(INDEX,))

@@ -46,6 +46,4 @@ FAULT = FaultSpec(
     on="server",
     does="SIGTERM to the supervisor: the service drains and ends",
     build=_build,
-    once=True,
-    ends_server=True,
 )

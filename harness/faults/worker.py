@@ -12,20 +12,20 @@ BUSIEST = -1
 INDEX = Parameter("index", BUSIEST, BUSIEST, 1_000, "which worker, oldest first; −1: the busiest")
 
 
-def pick(deployment: Deployment, index: int) -> Stat:
-    """The worker's state now.
+def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
+    """The worker's state now, and how many client connections it holds.
 
     By default the busiest, by connections and then by CPU time: hurting one that nobody talks to shows nothing (F10).
     """
     pids = deployment.workers()
+    held = connections_by_worker(deployment)
     if index == BUSIEST and pids:
-        held = connections_by_worker(deployment)
         spent = {pid: stat.cpu_s for pid in pids if (stat := read_stat(pid)) is not None}
         index = max(range(len(pids)), key=lambda number: (held.get(pids[number], 0), spent.get(pids[number], 0.0)))
     stat = read_stat(pids[index]) if 0 <= index < len(pids) else None
     if stat is None:
         raise MachineError(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
-    return stat
+    return stat, held.get(stat.pid, 0)
 
 
 def connections_by_worker(deployment: Deployment) -> dict[int, int]:

@@ -154,9 +154,15 @@ def per_second(rows: Rows) -> tuple[Second, ...]:
     return tuple(_second(first + i, rows[order[borders[i] : borders[i + 1]]]) for i in range(last - first + 1))
 
 
+def acknowledged(rows: Rows, stores: Sequence[bool]) -> Rows:
+    """Answers as expected to a request line that stores something; `stores` says it of each line."""
+    confirmed: Rows = rows[(rows["code"] == Outcome.OK) & _storing(rows, stores)]
+    return confirmed
+
+
 def acknowledged_keys(rows: Rows, stores: Sequence[bool], key_prefix: str) -> list[str]:
     """Keys whose effect the service has confirmed; `stores` says it of each request line."""
-    return _keys(rows[(rows["code"] == Outcome.OK) & _storing(rows, stores)], key_prefix)
+    return _keys(acknowledged(rows, stores), key_prefix)
 
 
 def sent_keys(rows: Rows, stores: Sequence[bool], key_prefix: str) -> list[str]:
