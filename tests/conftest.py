@@ -1,13 +1,23 @@
-"""With SHAKEDOWN_STRICT=1, as `make test` sets it, a skipped test fails: a missing part must not look like success."""
+"""With SHAKEDOWN_STRICT=1, as `make test` sets it, a skipped test fails: a missing part must not look like success.
+
+A session in the background of a script inherits an ignored SIGINT and would hand it on to every child; tests that
+interrupt a child need it to be heard.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 
 STRICT = os.environ.get("SHAKEDOWN_STRICT") == "1"
+
+
+def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
