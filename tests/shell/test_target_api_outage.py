@@ -48,7 +48,13 @@ def pricing() -> Iterator[str]:
 def running(postgres: Postgres, pricing: str, folder: Path) -> Iterator[Service]:
     with service(postgres.url(), pricing, folder / "log") as api:
         api.wait_for("/ready", 200, 20)
+        # Of both workers: a fresh connection meets only those that have booted.
+        wait_until(lambda: pids_ready(api) == set(api.worker_pids()), 20, "both workers are ready")
         yield api
+
+
+def pids_ready(api: Service) -> set[object]:
+    return {line["pid"] for line in api.lines() if line.get("message") == "Ready."}
 
 
 def assert_refuses_politely(answer: httpx.Response, within_s: float) -> None:
