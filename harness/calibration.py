@@ -19,6 +19,7 @@ from harness.load.rows_file import read_rows
 from harness.loading import Load, make_profile
 from harness.model.observation import Observation
 from harness.model.rows import Outcome, Rows
+from harness.model.target import RequestLine
 from harness.model.trial import PlannedTrial, Trial
 from harness.probes import answer_by_each_worker
 from harness.rig import Rig
@@ -44,18 +45,26 @@ async def calibrate(rig: Rig, planned: PlannedTrial, folder: Path) -> float:
         if len(answered) < planned.workers:
             tail = "\n    ".join(deployment.log_tail().splitlines())
             raise TargetError(f"The service does not come up, so no rate can be found. Its last lines:\n    {tail}")
-        rows = await _drive(rig, trial, deployment, clock, folder)
+        lines = await hand.lines(deployment)
+        rows = await _drive(rig, trial, lines, deployment, clock, folder)
     return round(min(MOST_RPS, max(LEAST_RPS, highest_reached(rows, trial.timeout_s) / 2)), 1)
 
 
-async def _drive(rig: Rig, trial: Trial, deployment: ProcessDeployment, clock: Clock, folder: Path) -> Rows:
+async def _drive(
+    rig: Rig,
+    trial: Trial,
+    lines: tuple[RequestLine, ...],
+    deployment: ProcessDeployment,
+    clock: Clock,
+    folder: Path,
+) -> Rows:
     def unheard(_observation: Observation) -> None:
         """A calibration leaves no record."""
 
     load = await Load.launch(rig.spawner, folder, clock, unheard)
     try:
         segments = tuple(Segment.steady(STEP_S, rate) for rate in STEPS_RPS)
-        profile = make_profile(trial, deployment.ingress, segments, rig.target.load.connections)
+        profile = make_profile(trial, lines, deployment.ingress, segments, rig.target.load.connections)
         await load.prepare(profile, folder / "samples.rows")
         await load.start()
         await asyncio.sleep(STEP_S * len(STEPS_RPS) + _LEAD_S)

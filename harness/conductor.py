@@ -103,6 +103,7 @@ class Conductor:
         self._stacks: list[asyncio.Task[None]] = []
         self._proofs: list[asyncio.Task[None]] = []
         self._load: Load | None = None
+        self._lines = trial.requests
 
     def emit(self, observation: Observation) -> None:
         self._queue.put_nowait(observation)
@@ -218,6 +219,7 @@ class Conductor:
         """Probes and load on, until the figures are steady."""
         scenario = self.trial.scenario
         self._phase("warmup", timeline.WARMUP_S)
+        self._lines = await self.hand.lines(deployment)
         self._start_probes(deployment)
         load = self._need_load()
         length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
@@ -225,7 +227,7 @@ class Conductor:
             length += self._grace_s()
         segments = (Segment.steady(length, self.trial.rate_rps),)
         where, connections = deployment.ingress, self.rig.target.load.connections
-        await load.prepare(make_profile(self.trial, where, segments, connections), self.writer.samples)
+        await load.prepare(make_profile(self.trial, self._lines, where, segments, connections), self.writer.samples)
         await load.start()
         await asyncio.sleep(timeline.WARMUP_S)
         await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)
@@ -277,7 +279,7 @@ class Conductor:
         watch, load = self._watch(deployment), self._need_load()
         if not under_load:
             await load.stop(OPEN_S)
-        held = HeldRequests(watch, stage)
+        held = HeldRequests(watch, stage, self._lines)
         await held.open()
         await self._stop_probes()
         grace_s = self._grace_s()

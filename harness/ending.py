@@ -20,7 +20,7 @@ from harness.faults.fault import Stage
 from harness.load.rows_file import read_rows
 from harness.model.observation import KeysStored, OrphansScanned, ServerStopped
 from harness.model.samples import acknowledged
-from harness.model.target import LedgerSpec
+from harness.model.target import LedgerSpec, RequestLine
 from harness.parts.postgres_reserved import Reserved
 from harness.parts.toxic import Toxic
 from harness.probes import InFlight, Watch, open_in_flight
@@ -40,8 +40,8 @@ class HeldRequests:
     part that they need is slowed, until `release`.
     """
 
-    def __init__(self, watch: Watch, stage: Stage) -> None:
-        self._watch, self._stage = watch, stage
+    def __init__(self, watch: Watch, stage: Stage, lines: Sequence[RequestLine]) -> None:
+        self._watch, self._stage, self._lines = watch, stage, lines
         self._slowed: str | None = None
         self._inflight = InFlight(watch, [])
 
@@ -49,15 +49,15 @@ class HeldRequests:
         trial = self._watch.trial
         if self._watch.deployment.master() < 0:
             return
-        if not any(line.body for line in trial.requests):
-            needed = (name for line in trial.requests for name in line.needs if name in self._stage.links)
+        if not any(line.body for line in self._lines):
+            needed = (name for line in self._lines for name in line.needs if name in self._stage.links)
             self._slowed = next(needed, None)
         if self._slowed is not None:
             toxic = Toxic("held", "latency", "downstream", {"latency": HELD_LATENCY_MS})
             await self._stage.toxiproxy.add(self._stage.links[self._slowed].proxy, toxic)
         self._inflight = await open_in_flight(
             self._watch,
-            trial.requests,
+            self._lines,
             HELD_PER_WORKER * trial.workers,
             itertools.count(FIRST_KEY),
             slowed=self._slowed,

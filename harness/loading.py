@@ -12,6 +12,7 @@ from harness.load.client import LOCUST_DRIVER, LoadDriver, driver_environment
 from harness.load.messages import Done, LoadSum
 from harness.load.profile import Profile, Segment
 from harness.model.observation import LoadEnded, LoadStarted, LoadSummed
+from harness.model.target import RequestLine
 from harness.model.trial import Trial
 from harness.probes.watch import Emit
 from harness.system.clock import Clock
@@ -21,13 +22,15 @@ from harness.system.process import Spawner
 _LEAD_NS = 150_000_000
 
 
-def make_profile(trial: Trial, where: Address, segments: tuple[Segment, ...], connections: int) -> Profile:
-    """The load of a trial against its ingress."""
+def make_profile(
+    trial: Trial, lines: tuple[RequestLine, ...], where: Address, segments: tuple[Segment, ...], connections: int
+) -> Profile:
+    """The load of a trial against its ingress; `lines` are its requests with their token filled in."""
     return Profile(
         host=where.host,
         port=where.port,
         segments=segments,
-        requests=tuple(trial.requests),
+        requests=lines,
         seed=trial.seed,
         timeout_s=trial.timeout_s,
         queue_timeout_s=trial.timeout_s,

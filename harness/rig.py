@@ -25,6 +25,8 @@ from harness.parts.toxiproxy import Toxiproxy, start_toxiproxy
 from harness.system.ports import Ports
 from harness.system.process import Spawner
 from harness.target import app_env
+from harness.target_auth import make_secrets
+from harness.target_env import SECRET
 
 Say = Callable[[str], None]
 
@@ -49,6 +51,7 @@ class Rig:
     def __init__(self, target: Target, spawner: Spawner, say: Say) -> None:
         self.target, self.spawner, self.say = target, spawner, say
         self.ports = Ports()
+        self.secrets = make_secrets(target)
         self.folder, self._folder_entry = _make_folder(spawner)
         self.postgres: dict[str, Postgres] = {}
         self.stubs: dict[str, Stub] = {}
@@ -122,7 +125,7 @@ class Rig:
 
     def environment(self, databases: Mapping[str, Database]) -> dict[str, str]:
         """The whole environment of the app: addresses are those of the proxies."""
-        values: dict[str, Mapping[str, str]] = {}
+        values: dict[str, Mapping[str, str]] = {SECRET: self.secrets}
         for name, link in self.links.items():
             where = link.proxy.listen
             if name in databases:

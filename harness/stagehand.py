@@ -10,7 +10,8 @@ from typing import Self
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
 from harness.faults.fault import Link, Stage
-from harness.model.target import Scalar
+from harness.login import log_in
+from harness.model.target import RequestLine, Scalar
 from harness.model.trial import PlannedTrial, Trial
 from harness.parts.postgres import Database
 from harness.parts.postgres_reserved import Reserved
@@ -105,6 +106,14 @@ class Stagehand:
         )
         self.deployment = ProcessDeployment(order, clock, self.rig.spawner)
         return self.deployment
+
+    async def lines(self, deployment: ProcessDeployment) -> tuple[RequestLine, ...]:
+        """The request lines as they are sent: where one holds a token, a client logs in first."""
+        target = self.rig.target
+        if target.auth is None or not any(line.uses_token for line in target.load.requests):
+            return target.load.requests
+        token = await log_in(target.auth, deployment.address, self.rig.secrets)
+        return tuple(line.with_token(token) for line in target.load.requests)
 
     def stage(self, deployment: ProcessDeployment, prepared: Prepared) -> Stage:
         links = {**self.rig.links, "ingress": prepared.ingress}

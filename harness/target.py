@@ -16,6 +16,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.model.target import Part, Scalar, Target
 from harness.servers import SERVERS
+from harness.target_auth import check_tokens, read_auth
 from harness.target_env import app_env, fill_env, is_env_name, read_env
 from harness.target_load import read_ledger, read_limits, read_load, read_probes, read_slo
 from harness.target_override import apply_overrides, read_override
@@ -103,6 +104,8 @@ def _read(top: Table, source: str, root: Path) -> Target:
     table = top.table("target")
     live = table.text("live", "/health", _check_path)
     load = read_load(top.table("load"), parts, live, slo)
+    auth = read_auth(top.table("auth")) if top.has("auth") else None
+    check_tokens(load.requests, auth, top.table("load"))
     ledger = read_ledger(top.table("ledger"), parts) if top.has("ledger") else None
     live_probe, ready_probe = read_probes(top.table("probes"))
     app = _read_app(table) if top.has("target") else ""
@@ -128,6 +131,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         ready_probe=ready_probe,
         slo=slo,
         limits=read_limits(top.table("limits")),
+        auth=auth,
     )
     table.done(later={"command": "app", "url": "app"})
     top.done()

@@ -1,6 +1,7 @@
 """The app's environment: texts in which `{NAME.field}` stands for the address of a part's proxy.
 
-Checked when the file is read, filled in when the parts run. `{{` and `}}` are braces.
+Checked when the file is read, filled in when the parts run. `{{` and `}}` are braces, `{secret.NAME}` is a random text
+(`harness.target_auth`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from harness.model.target import Part, Target
 from harness.system.process import clean_env
 from harness.target_table import Table, suggest
 
+SECRET = "secret"
 FIELDS = {
     "postgres": ("host", "port", "url", "user", "password", "database"),
     "http": ("host", "port", "url"),
@@ -48,7 +50,10 @@ def _wrong_placeholders(text: str, parts: tuple[Part, ...]) -> Iterator[str]:
                 yield "holds a single brace; accepted: {NAME.field}, and {{ or }} for a brace"
             continue
         name, _, field = inner.partition(".")
-        if name not in kinds:
+        if name == SECRET:
+            if not is_env_name(field):
+                yield "has a secret without a name; accepted: {secret.NAME}, with letters, digits and _"
+        elif name not in kinds:
             yield f"has a placeholder that names no part of this target; {suggest(name, tuple(kinds))}"
         elif field not in FIELDS[kinds[name]]:
             places = " ".join(f"{{{name}.{known}}}" for known in FIELDS[kinds[name]])
@@ -58,7 +63,7 @@ def _wrong_placeholders(text: str, parts: tuple[Part, ...]) -> Iterator[str]:
 def fill_env(target: Target, values: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """What the app gets beside what every process gets: `pass_env` from ours, and [target.env] filled in.
 
-    `values` maps each part's name to its fields (`FIELDS`).
+    `values` maps each part's name to its fields (`FIELDS`), and "secret" to the secrets of the run.
     """
     passed = {name: os.environ[name] for name in target.pass_env if name in os.environ}
     return {**passed, **{name: _fill(text, values) for name, text in target.env.items()}}

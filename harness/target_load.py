@@ -32,9 +32,9 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo) -> Loa
 
 def _read_request(table: Table, parts: tuple[Part, ...]) -> RequestLine:
     every = tuple(part.name for part in parts)
-    method = table.text("method", "GET", lambda value: _refusal(method=value.upper())).upper()
-    path = table.text("path", "/", lambda value: _refusal(path=value))
-    headers, body = _read_content(table)
+    method = table.text("method", "GET", lambda value: refusal(method=value.upper())).upper()
+    path = table.text("path", "/", lambda value: refusal(path=value))
+    headers, body = read_body(table)
     uses_key = any(KEY in text for text in (path, body, *(value for _, value in headers)))
     stores = table.truth("stores", uses_key and method in _WRITES)
     if stores and not uses_key:
@@ -46,7 +46,7 @@ def _read_request(table: Table, parts: tuple[Part, ...]) -> RequestLine:
         "headers": headers,
         "body": body,
         "weight": table.number("weight", 1.0, 0.0, 1e6, above=True),
-        "expect": _read_expect(table),
+        "expect": read_expect(table),
         "expect_json": table.json("expect_json") or "",
         "stores": stores,
         "needs": table.names("needs", every, every),
@@ -63,7 +63,7 @@ def _line_of(**fields: Any) -> RequestLine:
         return RequestLine("wrong")
 
 
-def _refusal(**field: Any) -> str | None:
+def refusal(**field: Any) -> str | None:
     """Why a request line refuses this value."""
     try:
         RequestLine(name="x", **field)
@@ -72,7 +72,7 @@ def _refusal(**field: Any) -> str | None:
     return None
 
 
-def _read_content(table: Table) -> tuple[tuple[tuple[str, str], ...], str]:
+def read_body(table: Table) -> tuple[tuple[tuple[str, str], ...], str]:
     """Headers and body; `json` brings its content type."""
     headers = _read_headers(table)
     if not table.has("json"):
@@ -88,12 +88,12 @@ def _read_headers(table: Table) -> tuple[tuple[str, str], ...]:
     inner = table.table("headers", secret=True)
     pairs = tuple((name, inner.text(name, "")) for name in list(inner.raw))
     for name, value in pairs:
-        if refused := _refusal(headers=((name, value),)):
+        if refused := refusal(headers=((name, value),)):
             table.wrong("headers", f"is refused: {refused}")
     return pairs
 
 
-def _read_expect(table: Table) -> tuple[int, ...]:
+def read_expect(table: Table) -> tuple[int, ...]:
     if not table.has("expect"):
         return (200,)
     value = table.raw["expect"]

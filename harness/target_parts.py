@@ -8,7 +8,7 @@ from harness.model.target import HttpPart, Part, PostgresPart, Route
 from harness.target_table import Table, show
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_RESERVED = ("ingress", "worker", "server", "client")
+_RESERVED = ("ingress", "worker", "server", "client", "secret")
 _KINDS = ("postgres", "http")
 
 
@@ -19,7 +19,7 @@ def read_parts(table: Table) -> tuple[Part, ...]:
         if not _NAME.fullmatch(name):
             table.wrong("NAME", f"is {show(name)}; accepted: a small letter, then small letters, digits, - and _")
         elif name in _RESERVED:
-            table.wrong(name, f"is a name that faults use already; accepted: any but {', '.join(_RESERVED)}")
+            table.wrong(name, f"is taken already; accepted: any but {', '.join(_RESERVED)}")
         else:
             part = _read_part(name, table.table(name))
             parts += [part] if part else []

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 KEY = "{key}"
+TOKEN = "{token}"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _METHOD = re.compile(r"[A-Z]+")
 _PATH = re.compile(r"/[\x21-\x7e]*")
@@ -21,7 +22,8 @@ _NAMES_OF_OURS = frozenset({"host", "content-length", "transfer-encoding", "conn
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One kind of request. `{key}` in path, header values, body and expect_json becomes the key of the arrival.
+    """One kind of request. `{key}` in path, header values, body and expect_json becomes the key of the arrival,
+    `{token}` in header values the token of the login that the target file describes.
 
     `expect_json` is JSON text: what the answer must contain, empty for anything. `needs` names the parts that the
     request cannot do without (the default of a target file, every part, is filled in already).
@@ -72,6 +74,15 @@ class RequestLine:
     @property
     def uses_key(self) -> bool:
         return KEY in self.path or KEY in self.body or any(KEY in value for _, value in self.headers)
+
+    @property
+    def uses_token(self) -> bool:
+        return any(TOKEN in value for _, value in self.headers)
+
+    def with_token(self, token: str) -> RequestLine:
+        """The line as it is sent; what is recorded keeps the placeholder."""
+        headers = tuple((name, value.replace(TOKEN, token)) for name, value in self.headers)
+        return dataclasses.replace(self, headers=headers)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> RequestLine:

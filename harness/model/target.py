@@ -59,6 +59,21 @@ class LoadSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthSpec:
+    """How a client logs in: one request, and where in its JSON answer the token stands (`token`, outermost key first).
+
+    Header values and body may hold `{secret.NAME}`.
+    """
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: str = field(repr=False)
+    expect: tuple[int, ...]
+    token: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerSpec:
     """`keys` is a query that gives one row, one text column, for each stored effect."""
 
@@ -127,6 +142,7 @@ class Target:
     ready_probe: ProbeSpec
     slo: Slo
     limits: Limits
+    auth: AuthSpec | None = None
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)

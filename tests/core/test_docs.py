@@ -224,7 +224,7 @@ def test_failures_are_shown_by_checks_that_are_there() -> None:
     assert shown <= {check.name for check in CHECKS}
 
 
-def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The keys that the readers ask for, table by table, are those of the page."""
     asked: dict[str, set[str]] = {}
     done = Table.done
@@ -235,9 +235,12 @@ def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Table, "done", note)
     load_target(ROOT / "reference.toml", {})
+    (tmp_path / "shakedown.toml").write_text('[target]\napp = "a:b"\n[auth]\npath = "/login"\n')
+    load_target(tmp_path / "shakedown.toml", {})
     text = page("target-file.md")
     inner = {"target": {"env", *(server.table for server in SERVERS)}}
-    tables = ("target", "parts.NAME", "parts.NAME.routes", "load", "load.requests", "ledger", "probes.live", "slo")
+    parts = ("parts.NAME", "parts.NAME.routes")
+    tables = ("target", *parts, "load", "load.requests", "auth", "ledger", "probes.live", "slo")
     for heading in tables:
         title = next(line for line in text.splitlines() if line.startswith("## ") and f"[{heading}" in line)
         told = {code(row[0]) for row in rows(section(text, title))}

@@ -166,7 +166,7 @@ def test_each_mistake_in_target_is_told_with_its_key(refusal, old, new, words):
     ("text", "words"),
     [
         ("[parts.Db]\n", ["parts.NAME is 'Db'"]),
-        ("[parts.worker]\nkind = 'http'\n", ["parts.worker is a name that faults use"]),
+        ("[parts.worker]\nkind = 'http'\n", ["parts.worker is taken already"]),
         ("[parts.cache]\n", ["parts.cache.kind is missing", "postgres, http"]),
         ("[parts.cache]\nkind = 'redis'\n", ["parts.cache.kind is 'redis'", "postgres, http"]),
         ("[parts.postgres]\nkind = 'http'\n", ["parts.postgres.kind is 'http'"]),
