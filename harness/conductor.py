@@ -12,6 +12,7 @@ end early when the answer is known; limits are deadlines. One queue takes all ob
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
@@ -346,7 +347,7 @@ class Conductor:
 
         probes: list[Probe] = [make(watch) for make in PROBES]
         probes.append(PinnedProbes(watch, on_stuck=self._take_stack))
-        probes.append(MachineProbe(watch, self.rig.control.address))
+        probes.append(MachineProbe(watch, self.rig.control.address, os.getppid()))
         probes.append(LogProbe(watch, noted))
         probes += [DatabaseProbe(watch, name, reserved) for name, reserved in self.hand.reserved.items()]
         probes.append(PathsProbe(watch, self._paths()))

@@ -34,6 +34,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         "worst_control_ms": max(seen.control_ms for seen in samples),
         "unanswered_controls": sum(seen.control_ms < 0 for seen in samples),
         "worst_steal_share": max(seen.steal_share for seen in samples),
+        "worst_foreign_cpu_share": max(seen.foreign_cpu_share for seen in samples),
         "mean_cpu_pressure_share": sum(seen.cpu_pressure_share for seen in samples) / len(samples),
         "unfit_s": [[span.start_ns / 1e9, span.end_ns / 1e9] for span in unfit_spans(record, limits)][:10],
     }

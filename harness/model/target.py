@@ -115,6 +115,7 @@ class Limits:
     control_ms: float = 250.0
     steal_share: float = 0.10
     cpu_pressure_share: float = 0.60
+    foreign_cpu_share: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Was the machine fit to judge? Our own loop's lag, a trivial server beside the app, stolen time, CPU pressure.
+"""Was the machine fit to judge? Our own loop's lag, a trivial server beside the app, stolen time, CPU pressure, and
+what processes that are none of ours use.
 
 Neighbours on the machine make healthy apps look ill (T34). The lag is the worst lateness of a 40 ms ticker, so that a
 stall between two samples is seen too; the control is asked over one connection that stays open.
@@ -7,6 +8,7 @@ stall between two samples is seen too; the control is asked over one connection 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +18,12 @@ from harness.model.observation import MachineSampled
 from harness.probes.http import Answer, Connection, connect, get_request
 from harness.probes.ticks import GRID_S, on_grid, ticks
 from harness.probes.watch import Watch
+from harness.system.proc import tree_cpu_s
 
 SAMPLE_S = 0.25
 TICK_S = 2 * GRID_S  # a stall is seen to within 40 ms; ticks of 20 ms cost half a percent of a core more
 CONTROL_TIMEOUT_S = 1.0
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class LoopLag:
@@ -75,28 +79,42 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class CpuTimes:
-    """Counters since boot: all and stolen CPU time in ticks, and the time some task waited for a CPU (−1: unknown)."""
+    """Counters since boot: all, busy and stolen CPU time in ticks, the time some task waited for a CPU and the seconds
+    that the processes of the run have used (−1: unknown)."""
 
     total: int
+    busy: int
     stolen: int
     waited_us: int
+    own_s: float
     at_s: float
 
     @classmethod
-    def read(cls) -> CpuTimes:
+    def read(cls, root: int) -> CpuTimes:
+        """`root` is the process below which all of the run's are."""
         words = _first_line("/proc/stat").split()[1:9]  # guest time is a part of user time
         ticks_of = [int(word) for word in words]
         pressure = _first_line("/proc/pressure/cpu").rpartition("total=")[2]
         return cls(
             total=sum(ticks_of),
+            busy=sum(ticks_of[:3]) + sum(ticks_of[5:7]),
             stolen=ticks_of[7] if len(ticks_of) > 7 else 0,
             waited_us=int(pressure) if pressure.isdigit() else -1,
+            own_s=tree_cpu_s(root),
             at_s=time.monotonic(),
         )
 
     def steal_share(self, before: CpuTimes) -> float:
         total = self.total - before.total
         return max(0.0, (self.stolen - before.stolen) / total) if total > 0 else 0.0
+
+    def foreign_share(self, before: CpuTimes) -> float:
+        """−1 where it is not known."""
+        total = self.total - before.total
+        if total <= 0 or min(self.own_s, before.own_s) < 0:
+            return -1.0
+        foreign_ticks = self.busy - before.busy - (self.own_s - before.own_s) * _TICKS
+        return min(1.0, max(0.0, foreign_ticks / total))
 
     def pressure_share(self, before: CpuTimes) -> float:
         """0 where the kernel does not tell."""
@@ -115,19 +133,19 @@ def _first_line(path: str) -> str:
 class MachineProbe:
     """Emits MachineSampled at 4 Hz; its stamps are the ends of the interval that it speaks of."""
 
-    def __init__(self, watch: Watch, control: Address) -> None:
-        self._watch, self._address = watch, control
+    def __init__(self, watch: Watch, control: Address, root: int) -> None:
+        self._watch, self._address, self._root = watch, control, root
 
     async def run(self) -> None:
         control = Control(self._watch, self._address)
         lag = LoopLag()
-        before, since_ns = CpuTimes.read(), self._watch.clock.now_ns()
+        before, since_ns = CpuTimes.read(self._root), self._watch.clock.now_ns()
         beat = ticks(SAMPLE_S)
         await anext(beat)
         try:
             async for _ in beat:
                 control_ms = await control.ask_ms()
-                now, now_ns = CpuTimes.read(), self._watch.clock.now_ns()
+                now, now_ns = CpuTimes.read(self._root), self._watch.clock.now_ns()
                 self._watch.emit(
                     MachineSampled(
                         loop_lag_ms=lag.take_ms(),
@@ -137,6 +155,7 @@ class MachineProbe:
                         harness_cpu_s=time.process_time(),
                         sent_ns=since_ns,
                         done_ns=now_ns,
+                        foreign_cpu_share=round(now.foreign_share(before), 3),
                     )
                 )
                 before, since_ns = now, now_ns

@@ -32,16 +32,9 @@ class Stat:
 
 def read_stat(pid: int) -> Stat | None:
     """None when there is no such process."""
-    try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # asked many times a second, so without a file object
-    except OSError:
+    text = _read(f"/proc/{pid}/stat")
+    if not text:
         return None
-    try:
-        text = os.read(fd, 4096).decode("latin-1")
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
     words = text[text.rindex(")") + 2 :].split()
     return Stat(
         pid=pid,
@@ -59,6 +52,45 @@ def all_stats() -> list[Stat]:
     """Every process that this user can see."""
     stats = (read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return [stat for stat in stats if stat is not None]
+
+
+def tree_cpu_s(root: int) -> float:
+    """CPU seconds of a process and all below it, those that ended and were waited for included; −1 when unknown.
+
+    Only the tree is read (`/proc/PID/task/TID/children`), not all of /proc: it is asked four times a second.
+    """
+    total_ticks, queue = 0, [root]
+    while queue:
+        pid = queue.pop()
+        text = _read(f"/proc/{pid}/stat")
+        if text:
+            total_ticks += sum(map(int, text[text.rindex(")") + 2 :].split()[11:15]))
+            queue += _children(pid)
+        elif pid == root:
+            return -1.0
+    return total_ticks / _TICKS
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    return [int(word) for thread in threads for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
+
+
+def _read(path: str) -> str:
+    """The beginning of a file of /proc; nothing when it is gone. Without a file object: these are read often."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, 16_384).decode("latin-1")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
 
 
 def is_same(pid: int, start: int) -> bool:

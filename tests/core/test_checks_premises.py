@@ -42,6 +42,7 @@ def test_without_a_word_of_the_boot_nothing_is_known() -> None:
         ({"steal_share": 0.2}, "inconclusive"),
         ({"cpu_pressure_share": 0.95}, "pass"),
         ({"cpu_pressure_share": 0.95, "loop_lag_ms": 60.0}, "inconclusive"),
+        ({"cpu_pressure_share": 0.95, "foreign_cpu_share": 0.5}, "pass"),
     ],
 )
 def test_a_machine_that_is_late_all_the_time_is_not_fit(change: dict[str, Any], outcome: str) -> None:
@@ -52,6 +53,28 @@ def test_a_machine_that_is_late_all_the_time_is_not_fit(change: dict[str, Any], 
 def test_a_hiccup_does_not_spoil_a_trial() -> None:
     hiccup = Story(REFUSED, machine=lambda at_s: {"control_ms": 900.0} if 8.0 <= at_s < 8.6 else {})
     assert judge_trial(hiccup.record()).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("others", "outcome"),
+    [
+        ({}, "fail"),
+        ({"foreign_cpu_share": 0.5}, "fail"),
+        ({"cpu_pressure_share": 0.9}, "fail"),
+        ({"cpu_pressure_share": 0.9, "foreign_cpu_share": 0.2}, "fail"),
+        ({"cpu_pressure_share": 0.9, "foreign_cpu_share": 0.5}, "inconclusive"),
+    ],
+)
+def test_what_is_late_only_while_others_use_the_cpus_is_no_failure(others: dict[str, Any], outcome: str) -> None:
+    """As a worker that boots beside a burnt core."""
+    slow = Story(
+        REFUSED,
+        request=lambda at_s, _: Done(0.4 if 8.0 <= at_s < 8.5 else 0.01),
+        machine=lambda at_s: others if 7.5 <= at_s < 9.0 else {},
+    )
+    verdict = verdict_of(slow.record(), "latency-slo")
+    assert verdict.verdict == outcome
+    assert ("other programs used 50% of the CPUs" in verdict.why) == (outcome == "inconclusive")
 
 
 def test_no_sample_of_the_machine_is_no_fit_machine() -> None:

@@ -63,7 +63,7 @@ async def control_server() -> AsyncIterator[Address]:
 def test_a_blocked_loop_is_seen_as_lag() -> None:
     async def scenario() -> None:
         seen = watch_port(Ports().take())
-        async with control_server() as control, running(MachineProbe(seen.watch, control)):
+        async with control_server() as control, running(MachineProbe(seen.watch, control, os.getpid())):
             await seen.until(lambda: len(seen.of(MachineSampled)) >= 2, 3, "two samples")
             began_ns = seen.watch.clock.now_ns()
             time.sleep(0.2)  # noqa: ASYNC251 - the loop is blocked on purpose
@@ -82,7 +82,7 @@ def test_a_blocked_loop_is_seen_as_lag() -> None:
 def test_a_control_that_does_not_answer_is_minus_one_and_comes_back() -> None:
     async def scenario() -> None:
         seen = watch_port(Ports().take())
-        async with running(MachineProbe(seen.watch, Address("127.0.0.1", Ports().take()))):
+        async with running(MachineProbe(seen.watch, Address("127.0.0.1", Ports().take()), os.getpid())):
             await seen.until(lambda: bool(seen.of(MachineSampled)), 3, "a sample")
         assert {one.control_ms for one in seen.of(MachineSampled)} == {-1.0}
 
@@ -90,11 +90,14 @@ def test_a_control_that_does_not_answer_is_minus_one_and_comes_back() -> None:
 
 
 def test_shares_are_differences_of_counters() -> None:
-    before, after = CpuTimes(1000, 10, 500_000, 1.0), CpuTimes(1100, 30, 750_000, 2.0)
+    before, after = CpuTimes(1000, 400, 10, 500_000, 3.0, 1.0), CpuTimes(1100, 470, 30, 750_000, 3.2, 2.0)
     assert after.steal_share(before) == pytest.approx(0.2)
     assert after.pressure_share(before) == pytest.approx(0.25)
     assert replace(after, waited_us=-1).pressure_share(before) == 0.0
-    assert CpuTimes.read().total > 0
+    assert after.foreign_share(before) == pytest.approx(0.5)  # 70 ticks were busy, 20 of them ours
+    assert replace(after, own_s=-1.0).foreign_share(before) == -1.0
+    assert CpuTimes.read(os.getpid()).total > 0
+    assert CpuTimes.read(2**22 + 1).own_s == -1.0
 
 
 def test_processes_are_seen_and_sampled_and_a_killed_worker_is_missed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from parts_rig import bench, until
 
 from harness.errors import MachineError
 from harness.ledger import LEDGER, TOKEN, open_entries
-from harness.system.proc import all_stats, command_of, count_fds, descendants, has_mark, is_same, read_stat
+from harness.system.proc import all_stats, command_of, count_fds, descendants, has_mark, is_same, read_stat, tree_cpu_s
 from harness.system.process import Owner, clean_env, marked
 
 pytestmark = pytest.mark.real
@@ -201,3 +201,28 @@ def test_only_what_a_process_needs_is_inherited(monkeypatch: pytest.MonkeyPatch)
 def _ended(pid: int) -> bool:
     stat = read_stat(pid)
     return stat is None or not stat.alive
+
+
+def test_the_cpu_time_of_a_tree_counts_its_children_and_those_that_ended() -> None:
+    burn = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    parent = f"""
+        import subprocess, sys
+        subprocess.run([sys.executable, "-c", {burn!r}])
+        child = subprocess.Popen([sys.executable, "-c", {burn!r} + "\\nprint(flush=True)\\ninput()"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child.stdout.readline()
+        print(flush=True)
+        input()
+    """
+    ended_before_s = tree_cpu_s(os.getpid())
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(parent)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert 0.4 <= tree_cpu_s(process.pid) < 5
+        assert tree_cpu_s(os.getpid()) >= ended_before_s + 0.4
+    finally:
+        process.communicate(b"\n")
+    assert tree_cpu_s(process.pid) == -1.0

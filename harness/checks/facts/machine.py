@@ -3,7 +3,8 @@
 At load average 4 to 5 on two cores healthy services broke a bound in 6 of 16 trials (T34). A machine that
 is late can make a healthy service look bad, never a bad one look healthy. So a late machine does not spoil what passes,
 and a failure counts unless all that shows it lies within such a stretch. A long failure with a short hiccup in it
-stays a failure: the hiccup does not explain it.
+stays a failure: the hiccup does not explain it. A machine whose CPUs others use is such a stretch too, although our own
+small tasks still get their turn: a worker that boots beside a burnt core made 7 of 93 requests of a healthy one late.
 """
 
 from __future__ import annotations
@@ -40,6 +41,19 @@ def late(sample: MachineSampled, limits: Limits) -> str:
     return ""
 
 
+def crowded(sample: MachineSampled, limits: Limits) -> str:
+    """Who else used the CPUs while tasks waited for one; empty when nobody did.
+
+    What the run itself uses is the service's own doing and does not count.
+    """
+    if sample.foreign_cpu_share > limits.foreign_cpu_share and sample.cpu_pressure_share > limits.cpu_pressure_share:
+        return (
+            f"other programs used {sample.foreign_cpu_share:.0%} of the CPUs while tasks waited for one"
+            f" {sample.cpu_pressure_share:.0%} of the time"
+        )
+    return ""
+
+
 def unfit_spans(record: TrialRecord, limits: Limits) -> tuple[Span, ...]:
     """Merged, in order, each widened by 1.5 s to both sides."""
     spans: list[Span] = []
@@ -47,7 +61,7 @@ def unfit_spans(record: TrialRecord, limits: Limits) -> tuple[Span, ...]:
     for sample in record.of(MachineSampled):
         start = sample.sent_ns if before is None else min(sample.sent_ns, before.done_ns)
         gap = before is not None and sample.done_ns - before.done_ns > _GAP_NS
-        if gap or late(sample, limits):
+        if gap or late(sample, limits) or crowded(sample, limits):
             _widen(spans, Span(start - _AROUND_NS, sample.done_ns + _AROUND_NS))
         before = sample
     return tuple(spans)
@@ -81,8 +95,8 @@ def for_the_rig(record: TrialRecord, limits: Limits, verdict: Verdict, near: Spa
 
 def why_unfit(record: TrialRecord, limits: Limits, near: Span) -> str:
     """The reason that lies nearest to a stretch."""
-    samples = [seen for seen in record.of(MachineSampled) if late(seen, limits)]
+    samples = [seen for seen in record.of(MachineSampled) if late(seen, limits) or crowded(seen, limits)]
     if not samples:
         return "its samples have a gap, for the harness itself stood still"
     nearest = min(samples, key=lambda seen: max(near.start_ns - seen.done_ns, seen.sent_ns - near.end_ns, 0))
-    return late(nearest, limits)
+    return late(nearest, limits) or crowded(nearest, limits)
