@@ -5,8 +5,9 @@ Gunicorn's timeout does not do this: with an asynchronous worker it only watches
 
 import asyncio
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from target_api.problems import RETRY_AFTER, problem
 
 
 class RequestDeadline:
@@ -31,5 +32,4 @@ class RequestDeadline:
         except TimeoutError:
             if begun or not limit.expired():
                 raise
-            too_late = JSONResponse({"detail": "The request took too long."}, 504, headers={"Retry-After": "1"})
-            await too_late(scope, receive, send)
+            await problem(504, "The request took too long.", RETRY_AFTER)(scope, receive, send)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from target_api.database import Database
+from target_api.problems import responses
 
 router = APIRouter(prefix="/items", tags=["items"])
 
@@ -69,7 +70,7 @@ async def list_items(request: Request, limit: Limit = 20) -> list[Item]:
     return [item_of(row) for row in rows]
 
 
-@router.get("/{item_id}")
+@router.get("/{item_id}", responses=responses(404))
 async def read_item(request: Request, item_id: ItemId) -> Item:
     async with database_of(request).connection() as connection:
         row = await connection.fetchrow(READ, item_id)
@@ -78,7 +79,7 @@ async def read_item(request: Request, item_id: ItemId) -> Item:
     return item_of(row)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=responses(409))
 async def create_item(request: Request, new: NewItem, key: Key = None) -> Item:
     async with database_of(request).connection() as connection:
         row = await (connection.fetchrow(CREATE, new.name) if key is None else create_once(connection, key, new))

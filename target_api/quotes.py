@@ -12,6 +12,7 @@ import httpx
 from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import BaseModel, ValidationError
 
+from target_api.problems import responses
 from target_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def read_price(response: httpx.Response) -> Price:
         raise PricingError(502, "The pricing service answered something that is not a price.") from None
 
 
-@router.get("/quotes/{sku}")
+@router.get("/quotes/{sku}", responses=responses(404, 502))
 async def quote(request: Request, sku: Sku) -> Quote:
     pricing: Pricing = request.app.state.pricing
     price = await pricing.price(sku)

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from target_api.deadline import RequestDeadline
+from target_api.defects import Defects
 from target_api.logs import JsonFormatter, RequestLog
 
 SCOPE: Scope = {"type": "http", "method": "GET", "path": "/items", "headers": []}
@@ -49,7 +50,9 @@ def test_a_request_that_hangs_gets_a_504_with_a_body() -> None:
     start, body = call(RequestDeadline(hang, 0.01))
     assert start["status"] == 504
     assert (b"retry-after", b"1") in start["headers"]
-    assert json.loads(body["body"]) == {"detail": "The request took too long."}
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    told = json.loads(body["body"])
+    assert (told["status"], told["title"], told["detail"]) == (504, "Gateway Timeout", "The request took too long.")
 
 
 def test_an_answer_in_time_is_left_alone() -> None:
@@ -70,6 +73,31 @@ def test_a_request_past_its_deadline_is_logged_as_504(caplog: pytest.LogCaptureF
     assert (line["status"], line["path"], line["message"]) == (504, "/items", "GET /items 504")
     assert line["duration_ms"] >= 10
     assert any(name.lower() == b"x-request-id" for name, _ in start["headers"])
+
+
+async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ValueError("a mistake")
+
+
+async def begin_then_fail(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise ValueError("a mistake")
+
+
+def test_a_mistake_is_a_500_that_is_logged_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        start, body = call(RequestLog(Defects(fail)))
+    problem = json.loads(body["body"])
+    assert (start["status"], problem["detail"]) == (500, "Internal error.")
+    assert problem["request_id"] == dict(start["headers"])[b"x-request-id"].decode()
+    traces = [record for record in caplog.records if record.exc_info]
+    assert [record.getMessage() for record in traces] == ["Unhandled ValueError in GET /items."]
+    assert [record.getMessage() for record in caplog.records if not record.exc_info] == ["GET /items 500"]
+
+
+def test_a_mistake_after_the_answer_began_cuts_it() -> None:
+    with pytest.raises(ValueError, match="a mistake"):
+        call(Defects(begin_then_fail))
 
 
 def test_a_log_line_with_newlines_and_a_traceback_is_one_line() -> None:
