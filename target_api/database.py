@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from target_api.settings import Settings
+from target_api.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ async def connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
     return connection
 
 
-def connect_options(settings: Settings) -> dict[str, Any]:
+def connect_options(settings: DatabaseSettings) -> dict[str, Any]:
     return {
         "dsn": str(settings.database_url),
         "timeout": settings.database_connect_timeout_s,
@@ -72,7 +72,7 @@ def connect_options(settings: Settings) -> dict[str, Any]:
 
 
 class Database:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DatabaseSettings) -> None:
         self.acquire_timeout_s = settings.database_acquire_timeout_s
         # min_size 0: nothing is connected before the first use, so the service starts while the database is away.
         self.pool = asyncpg.create_pool(

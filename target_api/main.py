@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from target_api import __version__, items, probes, quotes
+from target_api import __version__, items, probes, quotes, sign_in, users
 from target_api.database import Database, DatabaseUnavailable
 from target_api.deadline import RequestDeadline
 from target_api.defects import Defects
 from target_api.logs import RequestLog, configure_logging
+from target_api.passwords import Passwords
 from target_api.problems import EVERYWHERE, RETRY_AFTER, answer_with_problems, problem, responses
 from target_api.quotes import Pricing, PricingError
 from target_api.readiness import Readiness
 from target_api.settings import Settings, load_settings
+from target_api.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens what needs an event loop. Nothing here waits for the database or the dependency."""
     settings: Settings = app.state.settings
     app.state.database = Database(settings)
+    app.state.passwords = Passwords()
     app.state.pricing = Pricing(settings)
     app.state.readiness = Readiness(settings)
     await app.state.database.open()
@@ -34,6 +37,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.readiness.stop()
         await app.state.pricing.close()
+        app.state.passwords.close()
         await app.state.database.close()
         log.info("Closed the connections.")
 
@@ -55,6 +59,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(probes.router)
     app.include_router(items.router)
     app.include_router(quotes.router)
+    if settings.token_keys:
+        app.state.tokens = Tokens(
+            settings.token_keys, settings.token_issuer, settings.token_lifetime_s, settings.token_leeway_s
+        )
+        app.include_router(users.router)
+        app.include_router(sign_in.router)
     answer_with_problems(app)
     app.add_exception_handler(DatabaseUnavailable, database_unavailable)
     app.add_exception_handler(PricingError, pricing_failed)

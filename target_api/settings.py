@@ -4,10 +4,12 @@ The defaults fit together: statement < command timeout; acquire + 2 x command < 
 graceful_timeout of gunicorn.conf.py. Change one and look at its neighbours.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, HttpUrl, PostgresDsn, UrlConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, HttpUrl, PostgresDsn, UrlConstraints, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from target_api.tokens import TokenKey, read_keys
 
 Seconds = Annotated[float, Field(gt=0, le=300)]
 
@@ -18,11 +20,17 @@ class DatabaseUrl(PostgresDsn):
     _constraints = UrlConstraints(allowed_schemes=["postgresql", "postgres"], host_required=True)
 
 
+def keys_if_any(text: str) -> tuple[TokenKey, ...]:
+    return read_keys(text) if text else ()
+
+
 class ConfigurationError(Exception):
     """The environment does not describe a service that can run."""
 
 
-class Settings(BaseSettings):
+class DatabaseSettings(BaseSettings):
+    """What an operator's command needs, which serves no requests."""
+
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
 
     database_url: DatabaseUrl = Field(repr=False)
@@ -31,6 +39,13 @@ class Settings(BaseSettings):
     database_connect_timeout_s: Seconds = 2.0
     database_command_timeout_s: Seconds = 3.0
     database_statement_timeout_s: Seconds = 2.5
+
+
+class Settings(DatabaseSettings):
+    token_keys: Annotated[tuple[TokenKey, ...], NoDecode, BeforeValidator(keys_if_any)] = Field(default=(), repr=False)
+    token_issuer: str = Field(default="target-api", min_length=1, max_length=200)
+    token_lifetime_s: int = Field(default=900, ge=1, le=86400)
+    token_leeway_s: int = Field(default=10, ge=0, le=300)
 
     pricing_url: HttpUrl = Field(repr=False)
     pricing_timeout_s: Seconds = 2.0
@@ -42,10 +57,17 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+S = TypeVar("S", bound=DatabaseSettings)
+
+
 def load_settings() -> Settings:
+    return load(Settings)
+
+
+def load(kind: type[S]) -> S:
     """Settings from the environment, or an error that names the variables and never shows a value."""
     try:
-        return Settings()  # type: ignore[call-arg]  # the fields come from the environment
+        return kind()  # type: ignore[call-arg]  # the fields come from the environment
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise ConfigurationError(f"Environment variables are missing or wrong: {faults}") from None

@@ -6,6 +6,7 @@ from target_api.database import CLOSE_TIMEOUT_S
 from target_api.settings import ConfigurationError, load_settings
 
 GOOD = {"DATABASE_URL": "postgresql://app:p%40ss@db:5432/app?sslmode=disable", "PRICING_URL": "http://pricing:8080/v1"}
+GOOD_KEY = "k1:" + "a" * 43
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,14 @@ def test_no_secret_is_in_the_text_of_the_settings() -> None:
         ("DATABASE_POOL_MAX", "0"),
         ("REQUEST_DEADLINE_S", "secret-7"),
         ("LOG_LEVEL", "secret-7"),
+        ("TOKEN_KEYS", "secret-7"),
+        ("TOKEN_KEYS", "k1:secret-7"),
+        ("TOKEN_KEYS", "k1:" + "secret-7/" * 8),
+        ("TOKEN_KEYS", f"secret-7:{'a' * 43},secret-7:{'b' * 43}"),
+        ("TOKEN_ISSUER", ""),
+        ("TOKEN_LIFETIME_S", "86401"),
+        ("TOKEN_LIFETIME_S", "secret-7"),
+        ("TOKEN_LEEWAY_S", "-1"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -58,4 +67,18 @@ def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
     for name in GOOD:
         monkeypatch.delenv(name)
     with pytest.raises(ConfigurationError, match=r"DATABASE_URL: .*PRICING_URL: "):
+        load_settings()
+
+
+def test_the_token_settings_have_safe_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_KEYS", GOOD_KEY)
+    settings = load_settings()
+    assert (settings.token_issuer, settings.token_lifetime_s, settings.token_leeway_s) == ("target-api", 900, 10)
+    assert settings.token_keys[0].secret not in repr(settings).encode()
+    assert "token_keys" not in repr(settings)
+
+
+def test_wrong_token_keys_tell_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_KEYS", "k1:secret-7")
+    with pytest.raises(ConfigurationError, match=r"TOKEN_KEYS: .* fewer than 32 bytes; make one with python -c"):
         load_settings()

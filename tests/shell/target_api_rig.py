@@ -26,6 +26,8 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "rig-secret"
+TOKEN_KEYS = "rig:" + "cmln-secret_" * 4
+USER_PASSWORD = "rig-secret of a user"
 
 
 def wait_until(holds: Callable[[], bool], within_s: float, what: str) -> float:
@@ -271,6 +273,23 @@ class Service:
         with httpx.Client(trust_env=False, verify=False, timeout=12) as client:
             return client.post(self.url + path, json=body, headers=headers)
 
+    def delete(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        with httpx.Client(trust_env=False, verify=False, timeout=12) as client:
+            return client.delete(self.url + path, headers=headers)
+
+    def sign_in(self, name: str, password: str = USER_PASSWORD) -> httpx.Response:
+        with httpx.Client(trust_env=False, verify=False, timeout=12) as client:
+            form = {"grant_type": "password", "username": name, "password": password}
+            return client.post(self.url + "/tokens", data=form)
+
+    def authorization(self, name: str = "rig") -> dict[str, str]:
+        """The header of a user, who is made if not there."""
+        made = self.post("/users", {"name": name, "password": USER_PASSWORD})
+        assert made.status_code in (201, 409), made.text
+        answer = self.sign_in(name)
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
     def status(self, path: str) -> int:
         """0 where nothing answers."""
         try:
@@ -316,7 +335,8 @@ class Service:
 
 @contextlib.contextmanager
 def service(database_url: str, pricing_url: str, log: Path, **env: str) -> Iterator[Service]:
-    api = Service({"DATABASE_URL": database_url, "PRICING_URL": pricing_url, "DRAIN_DELAY_S": "0"} | env, log)
+    needed = {"DATABASE_URL": database_url, "PRICING_URL": pricing_url, "TOKEN_KEYS": TOKEN_KEYS}
+    api = Service(needed | {"DRAIN_DELAY_S": "0"} | env, log)
     api.start()
     try:
         yield api
