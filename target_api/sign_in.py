@@ -7,7 +7,7 @@ import logging
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Request
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
 from target_api.database import Database
 from target_api.passwords import Passwords
@@ -28,7 +28,7 @@ class Credentials(BaseModel):
 
     grant_type: Literal["password"] = "password"
     username: UserName
-    password: Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)]
+    password: str = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH, repr=False)
 
 
 class Token(BaseModel):
@@ -46,7 +46,7 @@ async def create_token(request: Request, credentials: Annotated[Credentials, For
     async with database.connection() as connection:
         user = await connection.fetchrow(FIND, credentials.username)
     stored_hash = None if user is None else user["password_hash"]
-    checked = await passwords.check(stored_hash, credentials.password.get_secret_value())
+    checked = await passwords.check(stored_hash, credentials.password)
     if user is None or not checked.right:
         log.warning("Sign-in refused: %s.", "no such name" if user is None else f"wrong password of user {user['id']}")
         raise HTTPException(401, "The name or the password is wrong.", headers={"WWW-Authenticate": "Bearer"})

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from asyncpg import PostgresError
 from fastapi import APIRouter, HTTPException, Request
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from target_api.auth import CurrentUserId, token_refused
 from target_api.database import UNAVAILABLE, Database, connect, connect_options
@@ -41,7 +41,7 @@ class NewUser(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name: UserName
-    password: Annotated[SecretStr, Field(min_length=12, max_length=PASSWORD_MAX_LENGTH)]
+    password: str = Field(min_length=12, max_length=PASSWORD_MAX_LENGTH, repr=False)
 
 
 class User(BaseModel):
@@ -54,7 +54,7 @@ class User(BaseModel):
 async def create_user(request: Request, new: NewUser) -> User:
     database: Database = request.app.state.database
     passwords: Passwords = request.app.state.passwords
-    password_hash = await passwords.hash(new.password.get_secret_value())
+    password_hash = await passwords.hash(new.password)
     async with database.connection() as connection:
         row = await connection.fetchrow(CREATE, new.name, password_hash)
     if row is None:
@@ -76,7 +76,7 @@ async def create_or_set(settings: DatabaseSettings, user: NewUser) -> bool:
     """Whether the user is new; the password of one who is there already is set."""
     connection = await connect(**connect_options(settings))
     try:
-        password_hash = HASHER.hash(user.password.get_secret_value())
+        password_hash = HASHER.hash(user.password)
         return bool(await connection.fetchval(CREATE_OR_SET, user.name, password_hash))
     finally:
         await connection.close(timeout=settings.database_command_timeout_s)
@@ -93,7 +93,7 @@ def read_arguments(arguments: list[str]) -> NewUser:
     if password is None:
         parser.error(f"The environment variable {given.password_env} is not set.")
     try:
-        return NewUser(name=given.name, password=SecretStr(password))
+        return NewUser(name=given.name, password=password)
     except ValidationError as error:
         parser.error("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()))
 
