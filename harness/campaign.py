@@ -41,8 +41,10 @@ class Watcher(Listener, Protocol):
     def seen(self, observation: Observation) -> None: ...
 
 
-def make_run_dir(out: Path | None, name: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Path:
-    """`out` when it is new or empty, else `runs/<utc>-<name>-<id>`."""
+def make_run_dir(
+    out: Path | None, name: str, now: Callable[[], datetime] = lambda: datetime.now(UTC), *, inner: str = "trials"
+) -> Path:
+    """`out` when it is new or empty, else `runs/<utc>-<name>-<id>`; with its folder for what is recorded."""
     run_dir = out if out is not None else Path("runs") / f"{now():%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(3)}"
     try:
         if out is not None and out.exists():
@@ -52,7 +54,7 @@ def make_run_dir(out: Path | None, name: str, now: Callable[[], datetime] = lamb
                 raise UsageError(f"--out {out} is not empty; it takes a directory that is new or empty.")
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_dir.chmod(0o700)
-        (run_dir / "trials").mkdir(mode=0o700)
+        (run_dir / inner).mkdir(mode=0o700)
     except OSError as error:
         raise MachineError(f"The run directory {run_dir} cannot be made: {error.strerror}.") from error
     return run_dir.resolve()
@@ -98,21 +100,26 @@ async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
     write_manifest(run.run_dir, {**facts, "wall_s": round(time.monotonic() - began, 1)})
 
 
-def _facts(run: Run) -> dict[str, object]:
-    """What a reader of the run wants to know of its making. Names of variables, never their values."""
-    target = run.target
+def run_facts(target: Target, command: Sequence[str]) -> dict[str, object]:
+    """What a reader of any run wants to know of its making. Names of variables, never their values."""
     return {
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": list(run.command),
-        "seed": run.seed,
+        "command": list(command),
         "target": target.name,
         "target_file": target.source,
         "app": target.app,
         "server": target.server,
         "env_names": sorted([*target.env, *target.pass_env]),
-        "rate_rps": target.load.rate_rps,
         "versions": _versions(),
         "host": _host(),
+    }
+
+
+def _facts(run: Run) -> dict[str, object]:
+    return {
+        **run_facts(run.target, run.command),
+        "seed": run.seed,
+        "rate_rps": run.target.load.rate_rps,
         "plan": [
             {
                 "trial": planned.slug,

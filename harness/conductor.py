@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 
 from harness import timeline
 from harness.backends.process import ProcessDeployment
+from harness.booting import until_up
 from harness.deployment import Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
@@ -48,7 +49,6 @@ from harness.probes import (
     PinnedProbes,
     Probe,
     Watch,
-    answer_by_each_worker,
     take_stack,
 )
 from harness.record import TrialWriter
@@ -57,7 +57,6 @@ from harness.stagehand import Prepared, Stagehand
 from harness.system.clock import Clock
 from harness.trial_state import TrialState
 
-BOOT_S = 30.0
 WARMUP_CAP_S = 10.0
 RECOVERY_MIN_S = 5.0
 OPEN_S = 3.0
@@ -187,34 +186,12 @@ class Conductor:
         deployment = self.hand.start_server(self.prepared, self.clock, self.writer.folder / "server.log")
         launching = asyncio.create_task(Load.launch(self.rig.spawner, self.writer.folder, self.clock, self.emit))
         try:
-            why = await self._until_up(deployment)
+            why = await until_up(deployment, self.trial.live, self.trial.ready, self.trial.workers)
         finally:
             self._load = await launching
         tail = "" if not why else deployment.log_tail()
         self.emit(BootEnded(not why, why, tail, sent_ns, self.clock.now_ns()))
         return deployment if not why else None
-
-    async def _until_up(self, deployment: ProcessDeployment) -> str:
-        """Wait until every worker has answered and readiness is up; the reason why not, or nothing."""
-        wanted, end = self.trial.workers, time.monotonic() + BOOT_S
-        answering = asyncio.create_task(answer_by_each_worker(deployment, self.trial.live, wanted, BOOT_S))
-        try:
-            while not answering.done():
-                if deployment.exit_code is not None:
-                    return f"The server ended with exit code {deployment.exit_code} before it answered."
-                await asyncio.sleep(0.05)
-            answered = answering.result()
-        finally:
-            answering.cancel()
-        if len(answered) < wanted:
-            return f"{len(answered)} of {wanted} workers answered {self.trial.live} within {BOOT_S:g} s."
-        if not deployment.is_ours():
-            return f"What listens on port {deployment.address.port} is not the server that was started."
-        left_s = max(end - time.monotonic(), 5.0)
-        ready = await answer_by_each_worker(deployment, self.trial.ready, wanted, left_s)
-        if len(ready) < wanted:
-            return f"{len(ready)} of {wanted} workers said ready on {self.trial.ready} although nothing is broken."
-        return ""
 
     async def _warm_up(self, deployment: ProcessDeployment) -> None:
         """Probes and load on, until the figures are steady."""

@@ -7,6 +7,8 @@
                             observations.jsonl   one observation a line, in the order of writing
                             samples.rows         the load's rows, 56 bytes each (harness/model/rows.py)
                             server.log, …
+    RUN/rows/ROW.json                    of an audit: what a row's experiment saw, in place of trials/
+    RUN/logs/NAME.log                    of an audit: what the deployments said, without its secrets
 
 Observations are appended as they come, so that a record that is cut is readable to its last whole line.
 """
@@ -143,6 +145,37 @@ def make_calibration_folder(run_dir: Path) -> Path:
     folder = run_dir / "calibration"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def write_row(run_dir: Path, row: str, seen: object) -> None:
+    """What an audit saw of one row: plain JSON values."""
+    _write(run_dir / "rows" / f"{row}.json", json.dumps({"schema_version": SCHEMA_VERSION, "seen": seen}).encode())
+
+
+def read_rows_seen(run_dir: Path) -> dict[str, object]:
+    """Row to what was seen of it; a row that cannot be read has None."""
+    folder = run_dir / "rows"
+    if not folder.is_dir():
+        raise UsageError(f"{run_dir} is not the directory of an audit: it has no folder rows/.")
+    found: dict[str, object] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            body = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            body = None
+        whole = isinstance(body, dict) and body.get("schema_version") == SCHEMA_VERSION
+        found[path.stem] = body.get("seen") if whole and isinstance(body, dict) else None
+    return found
+
+
+def is_audit(run_dir: Path) -> bool:
+    return (run_dir / "rows").is_dir()
+
+
+def write_log(run_dir: Path, name: str, text: str) -> None:
+    """A log without secrets: the caller has taken them out."""
+    (run_dir / "logs").mkdir(mode=0o700, exist_ok=True)
+    _write(run_dir / "logs" / f"{name}.log", text.encode())
 
 
 def write_verdict(run_dir: Path, body: Mapping[str, object]) -> None:

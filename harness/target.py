@@ -16,6 +16,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.model.target import Part, Scalar, Target
 from harness.servers import SERVERS
+from harness.target_audit import read_audit
 from harness.target_auth import check_tokens, read_auth
 from harness.target_env import app_env, fill_env, is_env_name, read_env
 from harness.target_load import read_ledger, read_limits, read_load, read_probes, read_slo
@@ -132,6 +133,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         slo=slo,
         limits=read_limits(top.table("limits")),
         auth=auth,
+        audit=read_audit(top.table("audit")),
     )
     table.done(later={"command": "app", "url": "app"})
     top.done()

@@ -59,7 +59,11 @@ def check_tokens(lines: tuple[RequestLine, ...], auth: AuthSpec | None, table: T
 
 def make_secrets(target: Target) -> dict[str, str]:
     """A random text for each secret that the target names: URL-safe base64 of 32 bytes."""
-    texts = [*target.env.values(), target.auth.body if target.auth else ""]
+    texts = [
+        *target.env.values(),
+        target.auth.body if target.auth else "",
+        target.audit.tokens.key if target.audit.tokens else "",
+    ]
     names = sorted({name for text in texts for name in _SECRET.findall(text)})
     return {name: secrets.token_urlsafe(_BYTES) for name in names}
 

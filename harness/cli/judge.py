@@ -6,8 +6,19 @@ from pathlib import Path
 
 import click
 
-from harness.cli.results import exit_code, judge_run, run_directory, show, write_text
+from harness.cli.results import (
+    audit_exit_code,
+    exit_code,
+    judge_audit,
+    judge_run,
+    run_directory,
+    show,
+    show_audit,
+    write_text,
+)
 from harness.cli.results import target_of as target_of_run
+from harness.record import is_audit
+from reports.audit.junit import audit_junit
 from reports.junit import junit_xml
 
 
@@ -21,8 +32,18 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
     Works on a copy, on another machine, on somebody else's run. Exit codes as those of `run`.
     """
     folder = run_directory(run_dir)
+    if is_audit(folder):
+        return _judge_audit(folder, as_json, junit)
     verdicts = judge_run(folder)
     if junit:
         write_text(Path(junit), junit_xml(target_of_run(folder), verdicts))
     show(folder, verdicts, as_json)
     return exit_code(verdicts)
+
+
+def _judge_audit(folder: Path, as_json: bool, junit: str | None) -> int:
+    rows = judge_audit(folder)
+    if junit:
+        write_text(Path(junit), audit_junit(target_of_run(folder), rows))
+    show_audit(folder, rows, as_json)
+    return audit_exit_code(rows)

@@ -9,10 +9,16 @@ from pathlib import Path
 
 import click
 
+from harness.audit.judge import judge_rows, of_audit
 from harness.checks.judge import judge_trial
 from harness.errors import MachineError, UsageError
+from harness.model.audit import RowVerdict
 from harness.model.verdict import Outcome, TrialVerdict
-from harness.record import read_manifest, read_trial, trial_folders, write_verdict
+from harness.record import is_audit, read_manifest, read_rows_seen, read_trial, trial_folders, write_verdict
+from reports.audit.document import audit_document
+from reports.audit.junit import audit_junit
+from reports.audit.page import audit_page
+from reports.audit.text import audit_text
 from reports.document import run_document, run_verdict
 from reports.html.page import render
 from reports.junit import junit_xml
@@ -47,7 +53,38 @@ def write_reports(run_dir: Path, verdicts: Sequence[TrialVerdict], junit: Path |
         write_text(junit, junit_xml(target_of(run_dir), verdicts))
 
 
+def judge_audit(run_dir: Path) -> list[RowVerdict]:
+    """Every row that was looked at, judged from its record."""
+    return judge_rows(read_rows_seen(run_dir))
+
+
+def audit_exit_code(rows: Sequence[RowVerdict]) -> int:
+    return _EXIT[of_audit(rows)]
+
+
+def write_audit_reports(run_dir: Path, rows: Sequence[RowVerdict], junit: Path | None) -> None:
+    """As `write_reports`, for an audit."""
+    write_verdict(run_dir, audit_document(str(run_dir), target_of(run_dir), rows, of_audit(rows)))
+    write_page(run_dir, run_dir / "report.html")
+    if junit is not None:
+        write_text(junit, audit_junit(target_of(run_dir), rows))
+
+
+def show_audit(run_dir: Path, rows: Sequence[RowVerdict], as_json: bool) -> None:
+    """As `show`, for an audit."""
+    target, verdict = target_of(run_dir), of_audit(rows)
+    if as_json:
+        click.echo(json.dumps(audit_document(str(run_dir), target, rows, verdict)))
+        return
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(audit_text(str(run_dir), target, rows, verdict, ascii_only=plain), nl=False)
+
+
 def write_page(run_dir: Path, path: Path) -> None:
+    if is_audit(run_dir):
+        rows = judge_audit(run_dir)
+        write_text(path, audit_page(str(run_dir), read_manifest(run_dir).facts, rows, of_audit(rows)))
+        return
     write_text(path, render(read_run(run_dir, judge_trial)))
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
-import os
 import random
-import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -17,19 +14,18 @@ import click
 
 from harness.campaign import Run, make_run_dir, run_campaign
 from harness.checks.judge import judge_trial
+from harness.cli.guarded import conduct, inherited_ledger, read_overrides
 from harness.cli.live import OnTerminal, Plain, Quiet
 from harness.cli.results import exit_code, show, write_reports
-from harness.errors import HarnessError, Interrupted, MachineError, UsageError
+from harness.errors import Interrupted, MachineError, UsageError
 from harness.faults import spec_of
-from harness.healing import heal
-from harness.ledger import LEDGER, Ledger
 from harness.model.scenario import Scenario
-from harness.model.target import Scalar, Target
+from harness.model.target import Target
 from harness.model.verdict import TrialVerdict
 from harness.plan import Plan, plan
 from harness.record import read_trial
 from harness.system.process import Spawner
-from harness.target import find_target, load_target, read_override
+from harness.target import find_target, load_target
 from scenarios import SCENARIOS, SUITES
 
 
@@ -65,8 +61,8 @@ def run(
     shakedown run db-refused --target my.toml --workers 4  one scenario on your app
     shakedown run drain --set gunicorn.graceful_timeout=5  with another setting
     """
-    ledger = _inherited_ledger()
-    overrides = _overrides(settings, workers)
+    ledger = inherited_ledger("run")
+    overrides = read_overrides(settings, workers)
     path = find_target(Path(target_file) if target_file else None, Path.cwd())
     target = load_target(path, overrides)
     chosen = _choose(names)
@@ -84,7 +80,7 @@ def run(
         watcher.say(f"target {target.name} ({target.source}), seed {used_seed}, about {total_s:.0f} s")
         for name, why in planned.not_applicable:
             watcher.say(f"{name} does not apply: {why}")
-        failure, interrupted = _conduct(facts, Spawner(ledger), watcher, ledger)
+        failure, interrupted = conduct(lambda: run_campaign(facts, Spawner(ledger), watcher), ledger)
     if interrupted:
         raise Interrupted(f"interrupted; the record so far is in {run_dir}", interrupted)
     verdicts: list[TrialVerdict] = watcher.verdicts
@@ -114,57 +110,6 @@ def _show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None
         write_reports(run_dir, verdicts, junit)
     if not as_json:
         show(run_dir, verdicts, as_json)
-
-
-def _conduct(facts: Run, spawner: Spawner, watcher: Quiet, ledger: Ledger) -> tuple[HarnessError | None, int]:
-    """Run the campaign; what ended it early, and the signal that interrupted it (0 for none)."""
-    got: list[int] = []
-
-    async def main() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, _stop, task, got, number)
-        await run_campaign(facts, spawner, watcher)
-
-    guardian = os.getppid()
-    failure: HarnessError | None = None
-    try:
-        asyncio.run(main())
-    except asyncio.CancelledError:
-        if not got:
-            raise
-    except HarnessError as error:
-        failure = error
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the loop has given it back to Python, which would raise
-        if os.getppid() != guardian:  # the guardian is gone: nobody else heals
-            heal(ledger.path)
-    return failure, got[0] if got else 0
-
-
-def _stop(task: asyncio.Task[None], got: list[int], number: int) -> None:
-    if not got:
-        task.cancel()
-    got.append(number)
-
-
-def _inherited_ledger() -> Ledger:
-    """The ledger that the guardian made and locked for us."""
-    fd, _, path = os.environ.get(LEDGER, "").partition(":")
-    if not fd.isdigit():
-        raise MachineError("`run` is started by its guardian; start it as: shakedown run …")
-    del os.environ[LEDGER]
-    return Ledger.join(Path(path), int(fd))
-
-
-def _overrides(settings: Sequence[str], workers: int | None) -> dict[str, Scalar]:
-    overrides = dict(read_override(text) for text in settings)
-    if workers is not None:
-        if workers < 1:
-            raise UsageError(f"--workers must be 1 or more, not {workers}.")
-        overrides["workers"] = workers
-    return overrides
 
 
 def _choose(names: Sequence[str]) -> list[Scenario]:

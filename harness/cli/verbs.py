@@ -6,12 +6,13 @@ from importlib.metadata import version
 
 import click
 
-from harness.cli import doctor, heal, judge, list_, report, run
+from harness.cli import audit, doctor, heal, judge, list_, report, run
 
 VERBS: tuple[click.Command, ...] = (
     doctor.doctor,
     list_.list_,
     run.run,
+    audit.audit,
     judge.judge,
     report.report,
     heal.heal,
@@ -29,6 +30,7 @@ def cli() -> None:
       shakedown list                   the scenarios, faults and checks
       shakedown run quick              the reference API through all of the quick suite
       shakedown run db-refused --target my.toml     one scenario, your own app
+      shakedown audit                  the deployment checklist, row by row, against the live service
 
     \b
     Exit codes: 0 pass, 1 a verdict failed, 2 inconclusive, 3 the machine could not do it,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from harness.model.audit import AuditSpec
 from harness.model.request import RequestLine as RequestLine
 
 Scalar = str | int | float | bool
@@ -144,6 +145,7 @@ class Target:
     slo: Slo
     limits: Limits
     auth: AuthSpec | None = None
+    audit: AuditSpec = field(default_factory=AuditSpec)
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)

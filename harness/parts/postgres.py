@@ -103,8 +103,11 @@ class Postgres:
         self._template = database
         return database
 
-    async def clone(self, label: str) -> Database:
-        """A fresh copy of the template for one trial; whoever is still connected to the template is cut off."""
+    async def clone(self, label: str, *, empty: bool = False) -> Database:
+        """A fresh copy of the template for one trial; whoever is still connected to the template is cut off.
+
+        `empty`: nothing of the template is in it, as before the first setup.
+        """
         template = self._template
         if template is None:
             raise MachineError(f"The part {self.name} has no template yet.")
@@ -112,13 +115,15 @@ class Postgres:
             return template
         self._clones += 1
         name = f"{self._prefix}_{self._clones}_{_word(label)}"[:63]
+        source = "template1" if empty else template.name
         for attempt in range(1, _CLONE_TRIES + 1):
-            await self._cut_off(template.name)
+            if not empty:
+                await self._cut_off(template.name)
             try:
                 await self._make(
                     name,
                     "database",
-                    f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(template.name)} OWNER {_quoted(template.user)}",
+                    f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(source)} OWNER {_quoted(template.user)}",
                 )
                 break
             except asyncpg.ObjectInUseError:
@@ -136,6 +141,10 @@ class Postgres:
         app_role = self._template.user if self._template else self._login.user
         mark = f"shakedown-{self._ledger.token}"
         return await Reserved.open(self.name, self._login, database_name, app_role, mark)
+
+    async def admin(self, database_name: str) -> asyncpg.Connection[asyncpg.Record]:
+        """A superuser's connection to a database; the caller closes it."""
+        return await connect(self._login, database=database_name)
 
     async def stop(self) -> None:
         """Stop our cluster; on the user's server, drop what we made there."""

@@ -31,7 +31,31 @@ MAX_ENTRIES = 40
 def render(run: RunView) -> str:
     """The whole page as text."""
     outcome = run_verdict([trial.verdict for trial in run.trials])
-    environment = Environment(
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            outcome=outcome,
+            symbol=SYMBOL,
+            word=WORD,
+            target=run.target,
+            told=tally([trial.verdict.verdict for trial in run.trials]) or "nothing was run",
+            count=counted(len(run.trials), "trial"),
+            trials=[_trial(trial, number) for number, trial in enumerate(run.trials, 1)],
+            facts=[(name, shown(value)) for name, value in run.facts.items() if name not in _TOLD],
+            command=_command(run.facts.get("command")),
+            judge_again=f"shakedown judge {shlex.quote(run.run_dir)}",
+            run_dir=run.run_dir,
+            icon=icon(outcome),
+            css=stylesheet(),
+            script=Markup(_asset("timeline.js")),
+        )
+    )
+
+
+def templates() -> Environment:
+    """Autoescaped, and strict about what is not there."""
+    return Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
         trim_blocks=True,
@@ -39,22 +63,10 @@ def render(run: RunView) -> str:
         undefined=StrictUndefined,
         finalize=_safe,
     )
-    return environment.get_template("page.html.j2").render(
-        outcome=outcome,
-        symbol=SYMBOL,
-        word=WORD,
-        target=run.target,
-        told=tally([trial.verdict.verdict for trial in run.trials]) or "nothing was run",
-        count=counted(len(run.trials), "trial"),
-        trials=[_trial(trial, number) for number, trial in enumerate(run.trials, 1)],
-        facts=[(name, _shown(value)) for name, value in run.facts.items() if name not in _TOLD],
-        command=_command(run.facts.get("command")),
-        judge_again=f"shakedown judge {shlex.quote(run.run_dir)}",
-        run_dir=run.run_dir,
-        icon=_icon(outcome),
-        css=Markup(css() + _asset("page.css")),
-        script=Markup(_asset("timeline.js")),
-    )
+
+
+def stylesheet() -> Markup:
+    return Markup(css() + _asset("page.css"))
 
 
 def _safe(value: object) -> object:
@@ -135,18 +147,18 @@ def _verdict(verdict: Verdict) -> Mapping[str, object]:
         "advice": verdict.advice,
         "attributed_to": verdict.attributed_to if verdict.verdict != "pass" or verdict.attributed_to != "app" else "",
         "premises": verdict.premises,
-        "limits": [(name, _shown(value)) for name, value in verdict.limits.items()],
-        "evidence": [(name, _shown(value)) for name, value in verdict.evidence.items()],
+        "limits": [(name, shown(value)) for name, value in verdict.limits.items()],
+        "evidence": [(name, shown(value)) for name, value in verdict.evidence.items()],
     }
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value for a reader: text as it is, numbers short, pairs and lists of pairs as lines, the rest as JSON."""
     value = plain(value)
     if isinstance(value, dict) and value:
         return ", ".join(f"{key} {_short(each)}" for key, each in value.items())
     if isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        lines = [_shown(each) for each in value[:MAX_ENTRIES]]
+        lines = [shown(each) for each in value[:MAX_ENTRIES]]
         more = [f"… and {len(value) - MAX_ENTRIES:,} more; verdict.json has all."] if len(value) > MAX_ENTRIES else []
         return "\n".join(lines + more)
     return _short(value)
@@ -206,7 +218,7 @@ def _embedded(value: object) -> Markup:
     return Markup(body.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _icon(outcome: Outcome) -> str:
+def icon(outcome: Outcome) -> str:
     drawn = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="8"'
         f' fill="{LIGHT[outcome]}"/><text x="8" y="12" text-anchor="middle" font-size="11" font-weight="700"'

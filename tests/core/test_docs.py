@@ -11,7 +11,8 @@ from typing import Any, get_args
 import click
 import pytest
 
-from harness import conductor, timeline
+from harness import booting, conductor, timeline
+from harness.audit import ROWS
 from harness.checks import CHECKS
 from harness.checks.check import PREMISES, Check
 from harness.cli.verbs import VERBS
@@ -175,7 +176,7 @@ def test_rows_codes_and_flags_are_told() -> None:
 
 def test_the_lengths_of_the_phases_are_those_of_the_conductor() -> None:
     told = {row[0]: row[1] for row in rows(section(page("how-a-trial-runs.md"), "## The phases"))}
-    assert told["boot"].endswith(f"at most {conductor.BOOT_S:g} s")
+    assert told["boot"].endswith(f"at most {booting.BOOT_S:g} s")
     assert told["warmup"] == f"{timeline.WARMUP_S:g} s, at most {conductor.WARMUP_CAP_S:g} s"
     defaults = {item.name: item.default for item in fields(Scenario)}
     assert f"{defaults['baseline_s']:g} s as a rule" in told["baseline"]
@@ -192,7 +193,7 @@ def test_the_options_of_a_verb_are_told(verb: click.Command) -> None:
 
 def test_no_verb_is_missing_or_invented() -> None:
     told = re.findall(r"^    shakedown ([a-z]+)", page("command-line.md"), re.MULTILINE)
-    assert told == ["run", "judge", "report", "list", "doctor", "heal"]
+    assert told == ["run", "audit", "judge", "report", "list", "doctor", "heal"]
     assert sorted(told) == sorted(str(verb.name) for verb in VERBS)
 
 
@@ -235,12 +236,14 @@ def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp
 
     monkeypatch.setattr(Table, "done", note)
     load_target(ROOT / "reference.toml", {})
-    (tmp_path / "shakedown.toml").write_text('[target]\napp = "a:b"\n[auth]\npath = "/login"\n')
+    rest = '[target]\napp = "a:b"\n[auth]\npath = "/login"\n[audit.tokens]\nkey = "k"\n'
+    (tmp_path / "shakedown.toml").write_text(rest)
     load_target(tmp_path / "shakedown.toml", {})
     text = page("target-file.md")
     inner = {"target": {"env", *(server.table for server in SERVERS)}}
     parts = ("parts.NAME", "parts.NAME.routes")
-    tables = ("target", *parts, "load", "load.requests", "auth", "ledger", "probes.live", "slo")
+    audit = ("audit", "audit.cors", "audit.tokens", "audit.declared")
+    tables = ("target", *parts, *audit, "load", "load.requests", "auth", "ledger", "probes.live", "slo")
     for heading in tables:
         title = next(line for line in text.splitlines() if line.startswith("## ") and f"[{heading}" in line)
         told = {code(row[0]) for row in rows(section(text, title))}
@@ -287,3 +290,13 @@ def test_every_page_is_in_the_index() -> None:
     index = page("README.md")
     pages = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md")
     assert [name for name in pages if f"({name})" not in index] == []
+
+
+def test_every_row_and_check_of_the_audit_is_told() -> None:
+    text = page("audit.md")
+    assert re.findall(r"^## ([a-z]+)$", text, re.MULTILINE) == [row.name for row in ROWS]
+    for row in ROWS:
+        told = section(text, f"## {row.name}")
+        assert row.asks in told
+        marks = [(check.name, " ✱" if check.essential else "") for check in row.checks]
+        assert [cells[0] for cells in rows(told)] == [f"`{name}`{mark}" for name, mark in marks]

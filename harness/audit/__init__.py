@@ -1,0 +1,19 @@
+"""The deployment checklist against a live deployment: one row a file in `facts/`, `experiments/` and `checks/`.
+
+Experiments act and tell what they saw; checks judge that, and nothing else. A new row is those files and one line here.
+"""
+
+from __future__ import annotations
+
+from harness.audit import checks, experiments, facts
+from harness.audit.row import Row
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "cors",
+        "Do browsers let only trusted origins in?",
+        facts.cors.Cors,
+        experiments.cors.observe,
+        checks.cors.CHECKS,
+    ),
+)

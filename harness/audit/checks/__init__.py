@@ -1,0 +1,3 @@
+"""What must hold, a row a file: `CHECKS`, pure functions of the row's facts."""
+
+from harness.audit.checks import cors as cors

@@ -1,0 +1,3 @@
+"""What is done to the deployment, a row a file: `async def observe(bench) -> facts`."""
+
+from harness.audit.experiments import cors as cors

@@ -1,0 +1,3 @@
+"""What the experiments saw: a frozen dataclass for each row, plain JSON values, no secret."""
+
+from harness.audit.facts import cors as cors

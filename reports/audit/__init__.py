@@ -1,0 +1,1 @@
+"""The checklist for people and programs: text, JSON, JUnit and a page."""
