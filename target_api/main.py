@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from target_api import __version__, items, probes, quotes, sign_in, users
+from target_api.body_limit import BodyLimit
 from target_api.database import Database, DatabaseUnavailable
 from target_api.deadline import RequestDeadline
 from target_api.defects import Defects
+from target_api.headers import CORS_EXPOSED, CORS_HEADERS, CORS_METHODS, DOCS, SecurityHeaders
 from target_api.logs import RequestLog, configure_logging
 from target_api.passwords import Passwords
 from target_api.problems import EVERYWHERE, RETRY_AFTER, answer_with_problems, problem, responses
@@ -51,9 +54,33 @@ async def pricing_failed(_: Request, error: Exception) -> Response:
     return problem(error.status, error.detail, RETRY_AFTER)
 
 
+def add_layers(app: FastAPI, settings: Settings) -> None:
+    """The last one added is the outermost: a request that ran into its deadline is logged as 504."""
+    app.add_middleware(RequestDeadline, deadline_s=settings.request_deadline_s)
+    app.add_middleware(Defects)
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_HEADERS,
+            expose_headers=CORS_EXPOSED,
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog)
+
+
 def create_app(settings: Settings) -> FastAPI:
     configure_logging(settings.log_level)
-    app = FastAPI(title="Reference API", version=__version__, lifespan=lifespan, responses=responses(*EVERYWHERE))
+    app = FastAPI(
+        title="Reference API",
+        version=__version__,
+        lifespan=lifespan,
+        responses=responses(*EVERYWHERE),
+        docs_url=DOCS if settings.docs else None,
+        redoc_url=None,
+    )
     app.state.settings = settings
     app.state.draining = False  # set by the worker at SIGTERM, read by /ready
     app.include_router(probes.router)
@@ -68,10 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     answer_with_problems(app)
     app.add_exception_handler(DatabaseUnavailable, database_unavailable)
     app.add_exception_handler(PricingError, pricing_failed)
-    # The last one added is the outermost: a request that ran into its deadline is logged as 504.
-    app.add_middleware(RequestDeadline, deadline_s=settings.request_deadline_s)
-    app.add_middleware(Defects)
-    app.add_middleware(RequestLog)
+    add_layers(app, settings)
     return app
 
 

@@ -4,6 +4,7 @@ The defaults fit together: statement < command timeout; acquire + 2 x command < 
 graceful_timeout of gunicorn.conf.py. Change one and look at its neighbours.
 """
 
+import re
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, HttpUrl, PostgresDsn, UrlConstraints, ValidationError
@@ -12,6 +13,18 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from target_api.tokens import TokenKey, read_keys
 
 Seconds = Annotated[float, Field(gt=0, le=300)]
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+
+
+def exact_origins(value: object) -> object:
+    """A browser sends its origin in this very form: what is written otherwise would never match."""
+    origins = tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+    if isinstance(origins, tuple) and not all(ORIGIN.fullmatch(one) for one in origins):
+        raise ValueError("origins are written https://app.example, separated by commas; * is not accepted")
+    return origins
+
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(exact_origins)]
 
 
 class DatabaseUrl(PostgresDsn):
@@ -50,6 +63,11 @@ class Settings(DatabaseSettings):
     pricing_url: HttpUrl = Field(repr=False)
     pricing_timeout_s: Seconds = 2.0
     pricing_max_in_flight: int = Field(default=20, ge=1, le=1000)
+
+    environment: Literal["development", "staging", "production"] = "production"
+    cors_origins: Origins = ()
+    docs: bool = False
+    body_max_bytes: int = Field(default=2**20, ge=1, le=2**30)
 
     ready_interval_s: Seconds = 0.5
     ready_timeout_s: Seconds = 0.8

@@ -6,9 +6,11 @@ import logging
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from target_api.body_limit import BodyLimit
 from target_api.deadline import RequestDeadline
 from target_api.defects import Defects
 from target_api.logs import JsonFormatter, RequestLog
@@ -98,6 +100,51 @@ def test_a_mistake_is_a_500_that_is_logged_once_with_its_traceback(caplog: pytes
 def test_a_mistake_after_the_answer_began_cuts_it() -> None:
     with pytest.raises(ValueError, match="a mistake"):
         call(Defects(begin_then_fail))
+
+
+async def read_body(scope: Scope, receive: Receive, send: Send) -> None:
+    got = 0
+    while (message := await receive())["type"] == "http.request":
+        got += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await PlainTextResponse(str(got))(scope, receive, send)
+
+
+@pytest.mark.parametrize(("declared", "status"), [(b"10", 200), (b"11", 413), (b"9" * 40, 413)])
+def test_a_declared_length_is_judged_before_anything_is_read(declared: bytes, status: int) -> None:
+    reads = 0
+
+    async def receive() -> Message:
+        nonlocal reads
+        reads += 1
+        return {"type": "http.request", "body": b"x" * 10}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {**SCOPE, "headers": [(b"content-length", declared)]}
+    asyncio.run(BodyLimit(read_body, 10)(scope, receive, send))
+    assert sent[0]["status"] == status
+    assert reads == (1 if status == 200 else 0)
+    assert ((b"connection", b"close") in sent[0]["headers"]) == (status == 413)
+
+
+def test_a_body_in_chunks_is_counted() -> None:
+    chunks = [b"x" * 6, b"x" * 4, b"x"]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": True}
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nothing is to be answered here")
+
+    with pytest.raises(HTTPException) as caught:
+        asyncio.run(BodyLimit(read_body, 10)(dict(SCOPE), receive, send))
+    assert (caught.value.status_code, caught.value.headers) == (413, {"Connection": "close"})
+    assert chunks == []
 
 
 def test_a_log_line_with_newlines_and_a_traceback_is_one_line() -> None:

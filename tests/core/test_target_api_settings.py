@@ -53,6 +53,12 @@ def test_no_secret_is_in_the_text_of_the_settings() -> None:
         ("TOKEN_LIFETIME_S", "86401"),
         ("TOKEN_LIFETIME_S", "secret-7"),
         ("TOKEN_LEEWAY_S", "-1"),
+        ("ENVIRONMENT", "secret-7"),
+        ("BODY_MAX_BYTES", "0"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example, *"),
+        ("CORS_ORIGINS", "https://app.example/secret-7"),
+        ("CORS_ORIGINS", "null"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -82,3 +88,14 @@ def test_wrong_token_keys_tell_how_to_make_one(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TOKEN_KEYS", "k1:secret-7")
     with pytest.raises(ConfigurationError, match=r"TOKEN_KEYS: .* fewer than 32 bytes; make one with python -c"):
         load_settings()
+
+
+def test_origins_are_a_list_of_exact_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().cors_origins == ()
+    monkeypatch.setenv("CORS_ORIGINS", " https://app.example,http://localhost:5173 ,")
+    assert load_settings().cors_origins == ("https://app.example", "http://localhost:5173")
+
+
+def test_it_is_production_unless_said_otherwise() -> None:
+    assert load_settings().environment == "production"
+    assert not load_settings().docs
