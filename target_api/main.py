@@ -1,6 +1,7 @@
 """The application: `gunicorn -c target_api/gunicorn.conf.py target_api.main:app`."""
 
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,8 +17,8 @@ from target_api.defects import Defects
 from target_api.headers import CORS_EXPOSED, CORS_HEADERS, CORS_METHODS, DOCS, SecurityHeaders
 from target_api.logs import RequestLog, configure_logging
 from target_api.passwords import Passwords
+from target_api.pricing import Pricing, PricingError
 from target_api.problems import EVERYWHERE, RETRY_AFTER, answer_with_problems, problem, responses
-from target_api.quotes import Pricing, PricingError
 from target_api.readiness import Readiness
 from target_api.settings import Settings, load_settings
 from target_api.tokens import Tokens
@@ -51,7 +52,7 @@ async def database_unavailable(_: Request, error: Exception) -> Response:
 
 async def pricing_failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, PricingError)
-    return problem(error.status, error.detail, RETRY_AFTER)
+    return problem(error.status, error.detail, {"Retry-After": str(math.ceil(error.retry_after_s))})
 
 
 def add_layers(app: FastAPI, settings: Settings) -> None:

@@ -63,6 +63,9 @@ class Settings(DatabaseSettings):
     pricing_url: HttpUrl = Field(repr=False)
     pricing_timeout_s: Seconds = 2.0
     pricing_max_in_flight: int = Field(default=20, ge=1, le=1000)
+    pricing_breaker_failures: int = Field(default=5, ge=1, le=1000)
+    pricing_breaker_window_s: Seconds = 10.0
+    pricing_breaker_pause_s: Seconds = 1.0
 
     environment: Literal["development", "staging", "production"] = "production"
     cors_origins: Origins = ()
