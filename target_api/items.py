@@ -17,7 +17,8 @@ from target_api.problems import responses
 
 router = APIRouter(prefix="/items", tags=["items"])
 
-LIST = "SELECT id, name, created_at FROM items ORDER BY id DESC LIMIT $1"
+# By key, not by offset: the last page costs as much as the first, and what is added meanwhile shifts nothing.
+LIST = "SELECT id, name, created_at FROM items WHERE id < $1 ORDER BY id DESC LIMIT $2"
 READ = "SELECT id, name, created_at FROM items WHERE id = $1"
 CREATE = "INSERT INTO items (name) VALUES ($1) RETURNING id, name, created_at"
 
@@ -35,7 +36,10 @@ SELECT k.fingerprint, i.id, i.name, i.created_at FROM idempotency_keys k JOIN it
 WHERE k.key = $1
 """
 
-ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MAX_ID = 2**63 - 1
+
+ItemId = Annotated[int, Path(ge=1, le=MAX_ID)]
+After = Annotated[int | None, Query(ge=1, le=MAX_ID, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 # PostgreSQL text holds no NUL.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
@@ -54,6 +58,11 @@ class Item(BaseModel):
     created_at: datetime
 
 
+class Page(BaseModel):
+    items: list[Item]
+    next: int | None  # what to send as `after` for the page that follows
+
+
 def item_of(row: Record) -> Item:
     return Item(id=row["id"], name=row["name"], created_at=row["created_at"])
 
@@ -64,10 +73,12 @@ def database_of(request: Request) -> Database:
 
 
 @router.get("")
-async def list_items(request: Request, limit: Limit = 20) -> list[Item]:
+async def list_items(request: Request, limit: Limit = 20, after: After = None) -> Page:
+    """The newest first."""
     async with database_of(request).connection() as connection:
-        rows = await connection.fetch(LIST, limit)
-    return [item_of(row) for row in rows]
+        rows = await connection.fetch(LIST, after or MAX_ID, limit + 1)  # one more tells whether another page follows
+    items = [item_of(row) for row in rows[:limit]]
+    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
 
 
 @router.get("/{item_id}", responses=responses(404))

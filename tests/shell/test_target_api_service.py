@@ -29,22 +29,44 @@ def test_an_item_is_created_read_and_listed(api: Service, postgres: Postgres) ->
     assert created.status_code == 201
     item = created.json()
     assert api.get(f"/items/{item['id']}").json() == item
-    assert item in api.get("/items?limit=10").json()
+    assert item in api.get("/items?limit=10").json()["items"]
     names = [row["name"] for row in postgres.fetch("SELECT name FROM items")]
     assert names.count("anchor") == 1
 
 
 def test_what_is_wrong_is_refused(api: Service) -> None:
     assert api.get("/items/999999999").status_code == 404
-    assert api.get("/items?limit=101").status_code == 422
+    for query in ("limit=101", "limit=0", "after=0", "after=x", f"after={2**63}"):
+        assert api.get(f"/items?{query}").status_code == 422
     assert api.get(f"/items/{2**70}").status_code == 422
     for body in ({}, {"name": ""}, {"name": "a\x00b"}, {"name": "a", "price": 1}, {"name": "n" * 201}):
         assert api.post("/items", body).status_code == 422
 
 
-def test_the_list_has_the_newest_first_and_no_more_than_asked(api: Service) -> None:
-    ids = [api.post("/items", {"name": f"chain-{n}"}).json()["id"] for n in range(4)]
-    assert [item["id"] for item in api.get("/items?limit=3").json()] == ids[:0:-1]
+def test_pages_have_the_newest_first_and_nothing_twice_or_never(api: Service) -> None:
+    ids = [api.post("/items", {"name": f"chain-{n}"}).json()["id"] for n in range(5)]
+    first = api.get("/items?limit=2").json()
+    assert ([item["id"] for item in first["items"]], first["next"]) == ([ids[4], ids[3]], ids[3])
+    api.post("/items", {"name": "added meanwhile"})
+    second = api.get(f"/items?limit=2&after={first['next']}").json()
+    assert [item["id"] for item in second["items"]] == [ids[2], ids[1]]
+
+
+def test_the_last_page_leads_nowhere(api: Service) -> None:
+    created = api.post("/items", {"name": "last"}).json()
+    seen, after = [], ""
+    while True:
+        page = api.get(f"/items?limit=3{after}").json()
+        seen += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        assert len(page["items"]) == 3
+        after = f"&after={page['next']}"
+    assert seen == sorted(set(seen), reverse=True)
+    assert created["id"] in seen
+    full = api.get(f"/items?limit={len(seen)}").json()
+    assert (len(full["items"]), full["next"]) == (len(seen), None)
+    assert api.get(f"/items?after={seen[-1]}").json() == {"items": [], "next": None}
 
 
 def test_a_key_creates_once_and_repeats_the_answer(api: Service, postgres: Postgres) -> None:
