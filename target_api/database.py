@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from target_api.metrics import Metrics
 from target_api.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ def connect_options(settings: DatabaseSettings) -> dict[str, Any]:
 
 
 class Database:
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, metrics: Metrics) -> None:
+        self.metrics = metrics
         self.acquire_timeout_s = settings.database_acquire_timeout_s
         # min_size 0: nothing is connected before the first use, so the service starts while the database is away.
         self.pool = asyncpg.create_pool(
@@ -89,14 +91,18 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
         try:
-            connection = await self.pool.acquire(timeout=self.acquire_timeout_s)
+            with self.metrics.waiting_for_connection():
+                connection = await self.pool.acquire(timeout=self.acquire_timeout_s)
         except UNAVAILABLE as error:
             raise unavailable("connect", error) from error
+        self.metrics.pool_size.set(self.pool.get_size())
+        self.metrics.pool_in_use.inc()
         try:
             yield connection
         except UNAVAILABLE as error:
             raise unavailable("query", error) from error
         finally:
+            self.metrics.pool_in_use.dec()
             # The answer is known by now. When giving back fails, the pool has dropped the connection already.
             with contextlib.suppress(*UNAVAILABLE):
                 await self.pool.release(connection, timeout=self.acquire_timeout_s)

@@ -4,8 +4,11 @@ README.md says why each value is what it is.
 """
 
 import os
+import shutil
+from typing import Any
 
 from target_api.logs import logging_config
+from target_api.metrics_folder import make_folder
 
 wsgi_app = "target_api.main:app"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
@@ -24,3 +27,17 @@ control_socket_disable = True
 
 accesslog = None
 logconfig_dict = logging_config(os.environ.get("LOG_LEVEL", "INFO"))
+
+
+def on_starting(_: Any) -> None:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(make_folder(worker_tmp_dir))
+
+
+def child_exit(_: Any, worker: Any) -> None:
+    from prometheus_client.multiprocess import mark_process_dead  # it looks for the folder when it is imported
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

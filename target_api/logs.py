@@ -23,7 +23,7 @@ access = logging.getLogger("target_api.access")
 
 ID_HEADER = "X-Request-ID"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-PROBES = ("/health", "/ready")
+PROBES = ("/health", "/ready", "/metrics")
 
 
 class JsonFormatter(logging.Formatter):

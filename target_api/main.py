@@ -9,13 +9,14 @@ from fastapi import FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from target_api import __version__, items, probes, quotes, sign_in, users
+from target_api import __version__, items, metrics, probes, quotes, sign_in, users
 from target_api.body_limit import BodyLimit
 from target_api.database import Database, DatabaseUnavailable
 from target_api.deadline import RequestDeadline
 from target_api.defects import Defects
 from target_api.headers import CORS_EXPOSED, CORS_HEADERS, CORS_METHODS, DOCS, SecurityHeaders
 from target_api.logs import RequestLog, configure_logging
+from target_api.metrics import Metrics, RequestMetrics
 from target_api.passwords import Passwords
 from target_api.pricing import Pricing, PricingError
 from target_api.problems import EVERYWHERE, RETRY_AFTER, answer_with_problems, problem, responses
@@ -30,9 +31,9 @@ log = logging.getLogger(__name__)
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens what needs an event loop. Nothing here waits for the database or the dependency."""
     settings: Settings = app.state.settings
-    app.state.database = Database(settings)
+    app.state.database = Database(settings, app.state.metrics)
     app.state.passwords = Passwords()
-    app.state.pricing = Pricing(settings)
+    app.state.pricing = Pricing(settings, app.state.metrics)
     app.state.readiness = Readiness(settings)
     await app.state.database.open()
     app.state.readiness.start()
@@ -69,6 +70,7 @@ def add_layers(app: FastAPI, settings: Settings) -> None:
             expose_headers=CORS_EXPOSED,
         )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestMetrics, metrics=app.state.metrics)
     app.add_middleware(RequestLog)
 
 
@@ -83,8 +85,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.metrics = Metrics()
     app.state.draining = False  # set by the worker at SIGTERM, read by /ready
     app.include_router(probes.router)
+    app.include_router(metrics.router)
     app.include_router(items.router)
     app.include_router(quotes.router)
     if settings.token_keys:

@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from target_api.breaker import Breaker, CircuitOpen
 from target_api.logs import ID_HEADER, request_id
+from target_api.metrics import Metrics
 from target_api.settings import Settings
 
 ATTEMPTS = 2
@@ -40,7 +41,8 @@ class FailedAtOnce(PricingError):
 
 
 class Pricing:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.metrics = metrics
         self.timeout_s = settings.pricing_timeout_s
         self.max_in_flight = settings.pricing_max_in_flight
         self.in_flight = 0
@@ -49,6 +51,7 @@ class Pricing:
             window_s=settings.pricing_breaker_window_s,
             pause_s=settings.pricing_breaker_pause_s,
             clock=time.monotonic,
+            on_change=metrics.breaker.set,
         )
         self.client = httpx.AsyncClient(
             base_url=str(settings.pricing_url),
@@ -59,6 +62,7 @@ class Pricing:
 
     async def price(self, sku: str) -> Price:
         if self.in_flight >= self.max_in_flight:
+            self.metrics.shed.labels("pricing").inc()
             raise PricingError(503, "Too many requests wait for the pricing service.")
         self.in_flight += 1
         try:
@@ -85,6 +89,7 @@ class Pricing:
         try:
             ticket = self.breaker.ask()
         except CircuitOpen as error:
+            self.metrics.shed.labels("breaker").inc()
             detail = "The pricing service keeps failing and is not asked for now."
             raise PricingError(503, detail, error.retry_after_s) from None
         answered = False

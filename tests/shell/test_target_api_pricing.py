@@ -14,6 +14,7 @@ from target_api_rig import free_port
 
 from target_api.breaker import State
 from target_api.logs import request_id
+from target_api.metrics import Metrics
 from target_api.pricing import Price, Pricing, PricingError
 from target_api.settings import Settings
 
@@ -75,7 +76,7 @@ def serving(server: Stub) -> Iterator[Stub]:
 
 def with_client(url: str, use: Any, **settings: Any) -> Any:
     async def run() -> Any:
-        pricing = Pricing(Settings.model_construct(pricing_url=url, **settings))
+        pricing = Pricing(Settings.model_construct(pricing_url=url, **settings), Metrics())
         try:
             return await use(pricing)
         finally:
