@@ -21,6 +21,7 @@ from target_api.passwords import Passwords
 from target_api.pricing import Pricing, PricingError
 from target_api.problems import EVERYWHERE, RETRY_AFTER, answer_with_problems, problem, responses
 from target_api.readiness import Readiness
+from target_api.reporting import flush_reports, start_reporting
 from target_api.settings import Settings, load_settings
 from target_api.tokens import Tokens
 
@@ -45,6 +46,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.passwords.close()
         await app.state.database.close()
         log.info("Closed the connections.")
+        await flush_reports()
 
 
 async def database_unavailable(_: Request, error: Exception) -> Response:
@@ -76,6 +78,7 @@ def add_layers(app: FastAPI, settings: Settings) -> None:
 
 def create_app(settings: Settings) -> FastAPI:
     configure_logging(settings.log_level)
+    start_reporting(settings)
     app = FastAPI(
         title="Reference API",
         version=__version__,

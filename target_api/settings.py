@@ -68,6 +68,7 @@ class Settings(DatabaseSettings):
     pricing_breaker_pause_s: Seconds = 1.0
 
     environment: Literal["development", "staging", "production"] = "production"
+    sentry_dsn: HttpUrl | None = Field(default=None, repr=False)
     cors_origins: Origins = ()
     docs: bool = False
     body_max_bytes: int = Field(default=2**20, ge=1, le=2**30)
