@@ -16,4 +16,11 @@ ROWS: tuple[Row, ...] = (
         experiments.cors.observe,
         checks.cors.CHECKS,
     ),
+    Row(
+        "health",
+        "Do liveness and readiness tell the truth, and at once?",
+        facts.health.Health,
+        experiments.health.observe,
+        checks.health.CHECKS,
+    ),
 )

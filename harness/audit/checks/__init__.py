@@ -1,3 +1,4 @@
 """What must hold, a row a file: `CHECKS`, pure functions of the row's facts."""
 
 from harness.audit.checks import cors as cors
+from harness.audit.checks import health as health

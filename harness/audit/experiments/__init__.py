@@ -1,3 +1,4 @@
 """What is done to the deployment, a row a file: `async def observe(bench) -> facts`."""
 
 from harness.audit.experiments import cors as cors
+from harness.audit.experiments import health as health

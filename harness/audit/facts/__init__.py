@@ -1,3 +1,4 @@
 """What the experiments saw: a frozen dataclass for each row, plain JSON values, no secret."""
 
 from harness.audit.facts import cors as cors
+from harness.audit.facts import health as health
