@@ -23,4 +23,11 @@ ROWS: tuple[Row, ...] = (
         experiments.health.observe,
         checks.health.CHECKS,
     ),
+    Row(
+        "testing",
+        "Is it tried before it is deployed?",
+        facts.testing.Tried,
+        experiments.testing.observe,
+        checks.testing.CHECKS,
+    ),
 )

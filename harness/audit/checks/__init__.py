@@ -2,3 +2,4 @@
 
 from harness.audit.checks import cors as cors
 from harness.audit.checks import health as health
+from harness.audit.checks import testing as testing

@@ -2,3 +2,4 @@
 
 from harness.audit.experiments import cors as cors
 from harness.audit.experiments import health as health
+from harness.audit.experiments import testing as testing

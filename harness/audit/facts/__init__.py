@@ -2,3 +2,4 @@
 
 from harness.audit.facts import cors as cors
 from harness.audit.facts import health as health
+from harness.audit.facts import testing as testing
