@@ -11,6 +11,7 @@ import re
 import time
 import uuid
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,13 +26,15 @@ ID_HEADER = "X-Request-ID"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PROBES = ("/health", "/ready", "/metrics")
 
+encode = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder for each line
+
 
 class JsonFormatter(logging.Formatter):
     """A record as one line of JSON; what is passed as extra={"fields": {...}} becomes keys of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "time": f"{utc(int(record.created))}.{int(record.msecs):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "pid": record.process,
@@ -43,7 +46,13 @@ class JsonFormatter(logging.Formatter):
             line[name] = redact(value) if isinstance(value, str) else value
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, default=str)
+        return encode(line)
+
+
+@lru_cache(maxsize=2)
+def utc(second: int) -> str:
+    """Made once a second, not for each line."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def logging_config(level: str) -> dict[str, Any]:
