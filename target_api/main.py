@@ -89,17 +89,16 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.metrics = Metrics()
+    app.state.tokens = Tokens(
+        settings.token_keys, settings.token_issuer, settings.token_lifetime_s, settings.token_leeway_s
+    )
     app.state.draining = False  # set by the worker at SIGTERM, read by /ready
     app.include_router(probes.router)
     app.include_router(metrics.router)
     app.include_router(items.router)
     app.include_router(quotes.router)
-    if settings.token_keys:
-        app.state.tokens = Tokens(
-            settings.token_keys, settings.token_issuer, settings.token_lifetime_s, settings.token_leeway_s
-        )
-        app.include_router(users.router)
-        app.include_router(sign_in.router)
+    app.include_router(users.router)
+    app.include_router(sign_in.router)
     answer_with_problems(app)
     app.add_exception_handler(DatabaseUnavailable, database_unavailable)
     app.add_exception_handler(PricingError, pricing_failed)

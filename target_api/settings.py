@@ -33,10 +33,6 @@ class DatabaseUrl(PostgresDsn):
     _constraints = UrlConstraints(allowed_schemes=["postgresql", "postgres"], host_required=True)
 
 
-def keys_if_any(text: str) -> tuple[TokenKey, ...]:
-    return read_keys(text) if text else ()
-
-
 class ConfigurationError(Exception):
     """The environment does not describe a service that can run."""
 
@@ -55,7 +51,10 @@ class DatabaseSettings(BaseSettings):
 
 
 class Settings(DatabaseSettings):
-    token_keys: Annotated[tuple[TokenKey, ...], NoDecode, BeforeValidator(keys_if_any)] = Field(default=(), repr=False)
+    token_keys: Annotated[tuple[TokenKey, ...], NoDecode, BeforeValidator(read_keys)] = Field(
+        default="",  # type: ignore[arg-type]  # it is validated too, and refused with a hint how to make a key
+        repr=False,
+    )
     token_issuer: str = Field(default="target-api", min_length=1, max_length=200)
     token_lifetime_s: int = Field(default=900, ge=1, le=86400)
     token_leeway_s: int = Field(default=10, ge=0, le=300)

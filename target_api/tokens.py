@@ -15,8 +15,8 @@ ALGORITHM = "HS256"  # never taken from the token: its header is the sender's
 CLAIMS = ("sub", "iss", "iat", "nbf", "exp")
 SECRET_MIN_BYTES = 32
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
-BASE64URL = re.compile(r"[A-Za-z0-9_-]*={0,2}")
-HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+HINT = 'make a secret with python -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 REASONS = {
     jwt.ExpiredSignatureError: "it has expired",
@@ -48,14 +48,14 @@ def read_keys(text: str) -> tuple[TokenKey, ...]:
 
 def read_key(entry: str, place: int) -> TokenKey:
     kid, colon, encoded = entry.partition(":")
+    encoded = encoded.rstrip("=")
     if not colon or not KEY_ID.fullmatch(kid):
-        raise ValueError(f"entry {place} is not kid:secret, with a kid of letters, digits, dot, dash and underscore")
-    if not BASE64URL.fullmatch(encoded) or len(encoded.rstrip("=")) % 4 == 1:
-        raise ValueError(f"the secret of entry {place} is not base64url; make one with {HOW_TO_MAKE_ONE}")
-    secret = base64.urlsafe_b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4))
+        raise ValueError(f"entry {place} is not kid:secret, with a kid of letters, digits, . - or _; {HINT}")
+    if not BASE64URL.fullmatch(encoded) or len(encoded) % 4 == 1:
+        raise ValueError(f"the secret of entry {place} is not base64url; {HINT}")
+    secret = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
     if len(secret) < SECRET_MIN_BYTES:
-        short = f"the secret of entry {place} has fewer than {SECRET_MIN_BYTES} bytes"
-        raise ValueError(f"{short}; make one with {HOW_TO_MAKE_ONE}")
+        raise ValueError(f"the secret of entry {place} has fewer than {SECRET_MIN_BYTES} bytes; {HINT}")
     return TokenKey(kid, secret)
 
 

@@ -5,8 +5,11 @@ import pytest
 from target_api.database import CLOSE_TIMEOUT_S
 from target_api.settings import ConfigurationError, load_settings
 
-GOOD = {"DATABASE_URL": "postgresql://app:p%40ss@db:5432/app?sslmode=disable", "PRICING_URL": "http://pricing:8080/v1"}
-GOOD_KEY = "k1:" + "a" * 43
+GOOD = {
+    "DATABASE_URL": "postgresql://app:p%40ss@db:5432/app?sslmode=disable",
+    "PRICING_URL": "http://pricing:8080/v1",
+    "TOKEN_KEYS": "k1:" + "a" * 43,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -72,21 +75,21 @@ def test_what_is_wrong_is_named_without_its_value(monkeypatch: pytest.MonkeyPatc
 def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in GOOD:
         monkeypatch.delenv(name)
-    with pytest.raises(ConfigurationError, match=r"DATABASE_URL: .*PRICING_URL: "):
+    with pytest.raises(ConfigurationError, match=r"DATABASE_URL: .*TOKEN_KEYS: .*PRICING_URL: "):
         load_settings()
 
 
-def test_the_token_settings_have_safe_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN_KEYS", GOOD_KEY)
+def test_the_token_settings_have_safe_defaults() -> None:
     settings = load_settings()
     assert (settings.token_issuer, settings.token_lifetime_s, settings.token_leeway_s) == ("target-api", 900, 10)
     assert settings.token_keys[0].secret not in repr(settings).encode()
     assert "token_keys" not in repr(settings)
 
 
-def test_wrong_token_keys_tell_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN_KEYS", "k1:secret-7")
-    with pytest.raises(ConfigurationError, match=r"TOKEN_KEYS: .* fewer than 32 bytes; make one with python -c"):
+@pytest.mark.parametrize("keys", ["", "k1:too-short"])
+def test_missing_and_wrong_token_keys_tell_how_to_make_one(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("TOKEN_KEYS", keys)
+    with pytest.raises(ConfigurationError, match=r"TOKEN_KEYS: .*; make a secret with python -c"):
         load_settings()
 
 

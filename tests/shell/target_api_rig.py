@@ -1,6 +1,7 @@
 """A real PostgreSQL, a stand-in for the pricing service, and the reference API under Gunicorn, for its own tests."""
 
 import asyncio
+import base64
 import contextlib
 import importlib.util
 import json
@@ -22,6 +23,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import jwt
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,6 +333,15 @@ class Service:
             self.process.kill()
             self.process.wait(10)
             raise
+
+
+def bearer(user_id: int = 1) -> dict[str, str]:
+    """What a sign-in would give, for services that cannot give it now."""
+    now_s = int(time.time())
+    claims = {"sub": str(user_id), "iss": "target-api", "iat": now_s, "nbf": now_s, "exp": now_s + 900}
+    kid, _, secret = TOKEN_KEYS.partition(":")
+    token = jwt.encode(claims, base64.urlsafe_b64decode(secret), "HS256", headers={"kid": kid})
+    return {"Authorization": f"Bearer {token}"}
 
 
 @contextlib.contextmanager

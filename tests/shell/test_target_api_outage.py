@@ -18,6 +18,7 @@ from target_api_rig import (
     Postgres,
     Service,
     Watch,
+    bearer,
     held,
     migrate,
     postgres_cluster,
@@ -82,7 +83,7 @@ def test_it_starts_without_a_database_and_is_ready_when_one_appears(
             api.wait_for("/health", 200, 20)
             api.wait_for("/ready", 503, 1)
             assert_refuses_politely(api.get("/items"), 2)
-            assert_refuses_politely(api.post("/items", {"name": "early"}), 2)
+            assert_refuses_politely(api.post("/items", {"name": "early"}, bearer()), 2)
             assert api.get("/quotes/anchor").status_code == 200
             with Watch(api, "/ready") as ready:
                 postgres.start()
@@ -131,13 +132,14 @@ def kill_one_worker(api: Service) -> None:
 
 def test_a_database_that_freezes(postgres: Postgres, pricing: str, tmp_path: Path) -> None:
     with running(postgres, pricing, tmp_path) as api:
-        assert api.post("/items", {"name": "warm"}).status_code == 201
+        ann = api.authorization("ann")
+        assert api.post("/items", {"name": "warm"}, ann).status_code == 201
         with Watch(api, "/ready") as ready, Watch(api, "/health") as health, ThreadPoolExecutor(40) as crowd:
             frozen_s = time.monotonic()
             postgres.freeze()
             try:
                 reads = [crowd.submit(api.get, "/items") for _ in range(20)]
-                writes = [crowd.submit(api.post, "/items", {"name": f"frozen-{n}"}) for n in range(20)]
+                writes = [crowd.submit(api.post, "/items", {"name": f"frozen-{n}"}, ann) for n in range(20)]
                 wait_settled(ready, frozen_s, 503)
                 for request in reads + writes:
                     assert_refuses_politely(request.result(), 8)

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from target_api_rig import ROOT, Postgres, alembic, free_port, held, migrate, postgres_cluster, service, wait_until
+from target_api_rig import (
+    ROOT,
+    TOKEN_KEYS,
+    Postgres,
+    alembic,
+    free_port,
+    held,
+    migrate,
+    postgres_cluster,
+    service,
+    wait_until,
+)
 
 pytestmark = pytest.mark.real
 
@@ -121,19 +132,29 @@ def test_migrations_without_an_address_name_the_variable() -> None:
     assert "DATABASE_URL" in said
 
 
+GOOD: dict[str, str | None] = {
+    "DATABASE_URL": "postgresql://a:hidden-one@127.0.0.1/x",
+    "PRICING_URL": "http://127.0.0.1:9",
+    "TOKEN_KEYS": TOKEN_KEYS,
+}
+
+
 @pytest.mark.parametrize(
-    ("env", "name"),
+    ("changed", "name"),
     [
-        ({"PRICING_URL": "http://127.0.0.1:9"}, "DATABASE_URL"),
-        ({"DATABASE_URL": "postgresql://a:hidden-one@127.0.0.1/x"}, "PRICING_URL"),
-        ({"DATABASE_URL": "mysql://a:hidden-one@127.0.0.1/x", "PRICING_URL": "http://127.0.0.1:9"}, "DATABASE_URL"),
+        ({"DATABASE_URL": None}, "DATABASE_URL"),
+        ({"PRICING_URL": None}, "PRICING_URL"),
+        ({"TOKEN_KEYS": None}, "TOKEN_KEYS"),
+        ({"DATABASE_URL": "mysql://a:hidden-one@127.0.0.1/x"}, "DATABASE_URL"),
+        ({"TOKEN_KEYS": "k1:hidden-one"}, "TOKEN_KEYS"),
     ],
-    ids=["no-database-url", "no-pricing-url", "wrong-scheme"],
+    ids=["no-database-url", "no-pricing-url", "no-token-keys", "wrong-scheme", "short-key"],
 )
-def test_a_wrong_environment_stops_the_start_and_is_named(env: dict[str, str], name: str) -> None:
+def test_a_wrong_environment_stops_the_start_and_is_named(changed: dict[str, str | None], name: str) -> None:
     command = [sys.executable, "-m", "gunicorn", "-c", "target_api/gunicorn.conf.py"]
     # One worker: a second that fails while Gunicorn stops for the first makes it end with a traceback and 1.
-    environment = {"PATH": os.environ["PATH"], "BIND": f"127.0.0.1:{free_port()}", "WEB_CONCURRENCY": "1"} | env
+    environment = {"PATH": os.environ["PATH"], "BIND": f"127.0.0.1:{free_port()}", "WEB_CONCURRENCY": "1"}
+    environment |= {name: value for name, value in (GOOD | changed).items() if value is not None}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
     said = ended.stdout + ended.stderr
     assert ended.returncode == 3
