@@ -1,6 +1,9 @@
 """Metrics that add up over several workers, whichever answers, and that do not go back when one dies."""
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from target_api_rig import (
+    ROOT,
     Postgres,
     Service,
     free_port,
@@ -18,6 +22,8 @@ from target_api_rig import (
     service,
     wait_until,
 )
+
+from target_api.metrics_folder import remove_abandoned
 
 pytestmark = pytest.mark.real
 
@@ -121,3 +127,20 @@ def folders(api: Service) -> set[Path]:
     """Where the workers keep their files, by what they have mapped."""
     mapped = [Path(one.path) for pid in api.worker_pids() for one in psutil.Process(pid).memory_maps()]
     return {path.parent for path in mapped if path.suffix == ".db"}
+
+
+def test_a_folder_that_a_killed_master_left_is_removed_and_one_in_use_is_not(tmp_path: Path) -> None:
+    make = (
+        f"from target_api.metrics_folder import make_folder; print(make_folder({str(tmp_path)!r}), flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", make], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as master:
+        assert master.stdout is not None
+        folder = Path(master.stdout.readline().strip())
+        os.utime(folder, (1, 1))
+        remove_abandoned(tmp_path)
+        assert folder.exists()
+        master.kill()
+    remove_abandoned(tmp_path)
+    assert not folder.exists()
