@@ -24,6 +24,13 @@ ROWS: tuple[Row, ...] = (
         checks.health.CHECKS,
     ),
     Row(
+        "monitoring",
+        "Are errors reported, scrubbed and tagged, and are the metrics right?",
+        facts.monitoring.Monitoring,
+        experiments.monitoring.observe,
+        checks.monitoring.CHECKS,
+    ),
+    Row(
         "testing",
         "Is it tried before it is deployed?",
         facts.testing.Tried,

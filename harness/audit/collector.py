@@ -52,6 +52,10 @@ class Collector:
     def posted(self) -> tuple[Posted, ...]:
         return tuple(self._posted)
 
+    def forget(self) -> None:
+        """Make room: what comes from now on is kept again."""
+        self._posted.clear()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             async with asyncio.timeout(10):

@@ -2,4 +2,5 @@
 
 from harness.audit.facts import cors as cors
 from harness.audit.facts import health as health
+from harness.audit.facts import monitoring as monitoring
 from harness.audit.facts import testing as testing
