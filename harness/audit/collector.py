@@ -10,7 +10,10 @@ import asyncio
 import contextlib
 import gzip
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import brotli
 
 from harness.system.ports import Ports
 
@@ -21,11 +24,12 @@ _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One request: its path, its header lines, and its body as text."""
+    """One request: its path, its header lines, and its body as text. Not `readable`: packed in a way we do not know."""
 
     path: str
     head: str
     body: str
+    readable: bool = True
 
 
 class Collector:
@@ -73,8 +77,9 @@ class Collector:
         else:
             body = await reader.readexactly(min(int(headers.get("content-length", "0")), MAX_BYTES))
         if len(self._posted) < KEPT:
-            text = _plain(body, headers.get("content-encoding", "")).decode("utf-8", "replace")
-            self._posted.append(Posted(first.split(" ")[1], head, text))
+            plain = _plain(body, headers.get("content-encoding", "").lower())
+            text = (plain or b"").decode("utf-8", "replace")
+            self._posted.append(Posted(first.split(" ")[1], head, text, plain is not None))
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
@@ -86,7 +91,16 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
     return body
 
 
-def _plain(body: bytes, encoding: str) -> bytes:
-    if encoding == "gzip":
-        return gzip.decompress(body)
-    return zlib.decompress(body) if encoding == "deflate" else body
+def _plain(body: bytes, encoding: str) -> bytes | None:
+    """None where it cannot be unpacked: a body that nobody can read must not count as one without secrets."""
+    try:
+        return _UNPACK[encoding](body) if encoding not in ("", "identity") else body
+    except (KeyError, OSError, EOFError, zlib.error, brotli.error):
+        return None
+
+
+_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+    "br": brotli.decompress,
+}
