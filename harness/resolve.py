@@ -27,10 +27,14 @@ _MARK = "shakedown-answer:"
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The settings, and the flags to start the server with (`Server.argv`): its options in its own version's words."""
+    """The settings, and the flags to start the server with (`Server.argv`): its options in its own version's words.
+
+    `trusted_proxies`: whose X-Forwarded headers the server believes; "*" is everybody.
+    """
 
     settings: ServerSettings
     flags: tuple[str, ...]
+    trusted_proxies: tuple[str, ...] = ()
 
 
 async def resolve_settings(
@@ -52,7 +56,7 @@ async def resolve_settings(
     if answer is None:
         raise _no_answer(target, server, code, err)
     _check(target, server, answer)
-    return Resolution(server.settings(answer, workers), tuple(answer["flags"]))
+    return Resolution(server.settings(answer, workers), tuple(answer["flags"]), tuple(answer["trusted_proxies"]))
 
 
 async def _run(

@@ -123,10 +123,10 @@ class Rig:
             tail = "\n    ".join(log.read_text("utf-8", "replace").strip().splitlines()[-12:])
             raise TargetError(f"The setup command `{command}` ({self.target.source}) {how}:\n    {tail}")
 
-    def environment(self, databases: Mapping[str, Database]) -> dict[str, str]:
-        """The whole environment of the app: addresses are those of the proxies."""
+    def environment(self, databases: Mapping[str, Database], links: Mapping[str, Link] | None = None) -> dict[str, str]:
+        """The whole environment of the app: addresses are those of the proxies, the run's or those of `links`."""
         values: dict[str, Mapping[str, str]] = {SECRET: self.secrets}
-        for name, link in self.links.items():
+        for name, link in (self.links if links is None else links).items():
             where = link.proxy.listen
             if name in databases:
                 values[name] = databases[name].values(where.host, where.port)

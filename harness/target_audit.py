@@ -22,6 +22,7 @@ def read_audit(table: Table) -> AuditSpec:
         tokens=_read_tokens(table.table("tokens")) if table.has("tokens") else None,
         migrate_down=table.text("migrate_down", ""),
         body_max_bytes=table.whole("body_max_bytes", 0, 0, 2**40),
+        ports=_read_ports(table),
         metrics=table.text("metrics", "", lambda value: refusal(path=value)),
         error_report_env=table.text("error_report_env", "SENTRY_DSN", _check_name),
         declared=_read_declared(table.table("declared")),
@@ -40,6 +41,13 @@ def _read_names(table: Table, key: str) -> tuple[str, ...]:
     if not all(is_env_name(name) for name in names):
         table.wrong(key, 'holds what is no name of a variable; accepted: names only, as in ["DATABASE_URL"]')
     return names
+
+
+def _read_ports(table: Table) -> tuple[int, ...]:
+    ports = table.wholes("ports")
+    if not all(1 <= port <= 65_535 for port in ports):
+        table.wrong("ports", "holds what is no port; accepted: numbers from 1 to 65535, as in [9090]")
+    return ports
 
 
 def _read_origins(table: Table) -> tuple[str, ...]:

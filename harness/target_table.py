@@ -139,6 +139,13 @@ class Table:
         self._unfit(name, 'a list of texts, as in ["a", "b"]')
         return default
 
+    def wholes(self, name: str) -> tuple[int, ...]:
+        value = self.raw[name] if self.has(name) else []
+        if isinstance(value, list) and all(isinstance(item, int) and not isinstance(item, bool) for item in value):
+            return tuple(value)
+        self._unfit(name, "a list of whole numbers, as in [1, 2]")
+        return ()
+
     def names(self, name: str, default: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
         """A list of names, each of which must be one of `known`."""
         found = self.texts(name, default)

@@ -10,6 +10,13 @@ from harness.audit.row import Row
 
 ROWS: tuple[Row, ...] = (
     Row(
+        "server",
+        "Is the server set up for production?",
+        facts.server.Server,
+        experiments.server.observe,
+        checks.server.CHECKS,
+    ),
+    Row(
         "cors",
         "Do browsers let only trusted origins in?",
         facts.cors.Cors,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +21,7 @@ from harness.audit.service import Service
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
 from harness.errors import TargetError
+from harness.faults.fault import Link
 from harness.login import log_in
 from harness.model.audit import AuditSpec
 from harness.parts.postgres import Database
@@ -96,6 +97,7 @@ class Bench:
         env: Mapping[str, str | None] | None = None,
         databases: Mapping[str, Database] | None = None,
         workers: int | None = None,
+        links: Mapping[str, Link] | None = None,
     ) -> AsyncIterator[Service]:
         """Another deployment, not waited for. `env` changes variables, None takes one away. `databases`: else clones.
 
@@ -109,7 +111,7 @@ class Bench:
             for name, database in databases.items():
                 reserved[name] = await self.rig.postgres[name].reserve(database.name)
                 stack.push_async_callback(reserved[name].close)
-            whole = self.environment(databases, env)
+            whole = self.environment(databases, env, links)
             resolution = await self._resolve(whole)
             self._logs += 1
             log = self.rig.folder / f"audit-{self._logs:02d}-{label}.log"
@@ -147,6 +149,21 @@ class Bench:
                     await self.rig.postgres[name].drop(database)
 
     @asynccontextmanager
+    async def links(self, label: str) -> AsyncIterator[dict[str, Link]]:
+        """Links of one's own to all parts: what is broken there, the shared deployment does not notice."""
+        made: dict[str, Link] = {}
+        toxiproxy = self.rig.toxiproxy
+        try:
+            for name, link in self.rig.links.items():
+                proxy = await toxiproxy.create(f"{label}-{name}", link.proxy.upstream)
+                made[name] = replace(link, proxy=proxy)
+            yield made
+        finally:
+            for link in made.values():
+                if toxiproxy.alive:
+                    await toxiproxy.delete(link.proxy)
+
+    @asynccontextmanager
     async def superuser(self, part: str, database: Database) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         """A superuser's connection to a database, beside the proxy."""
         connection = await self.rig.postgres[part].admin(database.name)
@@ -156,10 +173,13 @@ class Bench:
             await connection.close(timeout=2)
 
     def environment(
-        self, databases: Mapping[str, Database], changes: Mapping[str, str | None] | None = None
+        self,
+        databases: Mapping[str, Database],
+        changes: Mapping[str, str | None] | None = None,
+        links: Mapping[str, Link] | None = None,
     ) -> dict[str, str]:
         """The app's whole environment: the target file's, error reports to our collector, then `changes`."""
-        whole = self.rig.environment(databases)
+        whole = self.rig.environment(databases, links)
         whole.setdefault(self.spec.error_report_env, self.collector.dsn)
         for name in self.target.pass_env:
             if any(word in name.lower() for word in SECRET_NAMES):

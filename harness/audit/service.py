@@ -34,6 +34,11 @@ class Service:
     def address(self) -> Address:
         return self.deployment.address
 
+    def pids(self) -> tuple[int, ...]:
+        """All its living processes, the supervisor first."""
+        master = self.deployment.master()
+        return (*([master] if master > 0 else []), *self.deployment.leftovers())
+
     async def until_up(self, within_s: float = 30.0) -> str:
         """The reason why it is not up, or nothing."""
         return await until_up(self.deployment, self.target.live, self.target.ready, self.workers, within_s)

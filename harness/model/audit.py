@@ -40,8 +40,8 @@ class AuditSpec:
 
     `required_env`: variables without which the app must not start; None: those of [target.env] that hold an address of
     a part or a secret. `protected`: requests that need a token; empty: those that the app's OpenAPI document marks.
-    `migrate_down`: the command that takes the last migrations back. `declared`: what cannot be measured from here,
-    topic to sentence.
+    `ports`: those that the deployment may listen on beside its own. `migrate_down`: the command that takes the last
+    migrations back. `declared`: what cannot be measured from here, topic to sentence.
     """
 
     required_env: tuple[str, ...] | None = None
@@ -51,6 +51,7 @@ class AuditSpec:
     tokens: TokenSpec | None = None
     migrate_down: str = ""
     body_max_bytes: int = 0
+    ports: tuple[int, ...] = ()
     metrics: str = ""
     error_report_env: str = "SENTRY_DSN"
     declared: Mapping[str, str] = field(default_factory=dict)

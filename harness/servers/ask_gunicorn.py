@@ -84,6 +84,7 @@ def main() -> None:
         graceful_timeout=cfg.graceful_timeout,
         keepalive=cfg.keepalive,
         max_requests=cfg.max_requests,
+        trusted_proxies=[str(host) for host in cfg.forwarded_allow_ips if str(host)],
         gunicorn=version_of("gunicorn"),
         uvicorn=version_of("uvicorn"),
     )

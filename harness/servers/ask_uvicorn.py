@@ -29,6 +29,12 @@ def flags_of(name: str, value: Any, option: Any) -> list[str]:
     return [option.secondary_opts[0]] if option.secondary_opts else []
 
 
+def trusted(config: Any) -> list[str]:
+    hosts = config.forwarded_allow_ips if config.proxy_headers else []
+    hosts = hosts.split(",") if isinstance(hosts, str) else hosts
+    return [str(host).strip() for host in hosts if str(host).strip()]
+
+
 def main() -> None:
     asked = json.loads(sys.stdin.read())
     try:
@@ -48,12 +54,15 @@ def main() -> None:
     except click.UsageError as error:
         param = getattr(error, "param", None)
         answer(bad=getattr(param, "name", None) or "", why=error.format_message())
+    wanted = {name: values[name] for name in ("proxy_headers", "forwarded_allow_ips") if name in values}
+    config = uvicorn.Config(asked["app"], log_config=None, **wanted)
     answer(
         flags=flags,
         timeout_keep_alive=values.get("timeout_keep_alive", 5),
         timeout_graceful_shutdown=values.get("timeout_graceful_shutdown"),
         timeout_worker_healthcheck=values.get("timeout_worker_healthcheck", 5),
         limit_max_requests=values.get("limit_max_requests"),
+        trusted_proxies=trusted(config),
         uvicorn=uvicorn.__version__,
     )
 

@@ -8,6 +8,8 @@ inode 0, so ask only after an answer has come.
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,3 +83,34 @@ def listens(port: int, pids: Iterable[int]) -> bool:
     """Is the listener on this port held by one of these processes? The identity check of every part."""
     wanted = {row.inode for row in tcp_rows() if row.state == LISTEN and row.local_port == port}
     return any(wanted & inodes_of(pid) for pid in pids)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A TCP socket that a process listens on; several processes may hold the same one."""
+
+    pid: int
+    host: str
+    port: int
+
+
+def listeners_of(pids: Iterable[int]) -> list[Listener]:
+    """What these processes listen on, IPv4 and IPv6."""
+    there: dict[int, tuple[str, int]] = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for words in map(str.split, lines):
+            if words[3] == LISTEN:
+                there[int(words[9])] = read_end(words[1])
+    return [Listener(pid, *there[inode]) for pid in pids for inode in sorted(inodes_of(pid) & there.keys())]
+
+
+def read_end(text: str) -> tuple[str, int]:
+    """An address as the kernel's tables write it: words of four bytes, each in the machine's order."""
+    address, port = text.rsplit(":", 1)
+    words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, b"".join(words)), int(port, 16)

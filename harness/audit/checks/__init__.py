@@ -3,4 +3,5 @@
 from harness.audit.checks import cors as cors
 from harness.audit.checks import health as health
 from harness.audit.checks import monitoring as monitoring
+from harness.audit.checks import server as server
 from harness.audit.checks import testing as testing

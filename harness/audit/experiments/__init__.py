@@ -3,4 +3,5 @@
 from harness.audit.experiments import cors as cors
 from harness.audit.experiments import health as health
 from harness.audit.experiments import monitoring as monitoring
+from harness.audit.experiments import server as server
 from harness.audit.experiments import testing as testing

@@ -3,4 +3,5 @@
 from harness.audit.facts import cors as cors
 from harness.audit.facts import health as health
 from harness.audit.facts import monitoring as monitoring
+from harness.audit.facts import server as server
 from harness.audit.facts import testing as testing
