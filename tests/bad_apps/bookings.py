@@ -1,6 +1,7 @@
 """The healthy twin: rooms and bookings, written as another team would. Every check of the quick suite passes on it.
 
-`python bookings.py` makes its tables. Run by Gunicorn with the stock Uvicorn worker.
+`python bookings.py` makes its tables, one job at a time; `python bookings.py down` takes them back. Run by Gunicorn
+with the stock Uvicorn worker.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ RATES_BASE = os.environ.get("RATES_BASE", "http://127.0.0.1:9")
 DB_TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 TABLES = """
+SELECT pg_advisory_xact_lock(40);
 CREATE TABLE IF NOT EXISTS rooms (number int PRIMARY KEY, beds int NOT NULL);
 CREATE TABLE IF NOT EXISTS bookings (
     reference text PRIMARY KEY, room int NOT NULL REFERENCES rooms, nights int NOT NULL
@@ -170,11 +172,11 @@ async def terms() -> dict[str, str]:
     return {"cancellation": "free until the day before"}
 
 
-async def make_tables() -> None:
+async def change_tables(statements: str) -> None:
     connection = await asyncpg.connect(PG_DSN)
-    await connection.execute(TABLES)
+    await connection.execute(statements)
     await connection.close()
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(make_tables()))
+    asyncio.run(change_tables("DROP TABLE bookings, rooms" if sys.argv[1:] == ["down"] else TABLES))
