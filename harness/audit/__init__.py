@@ -31,6 +31,13 @@ ROWS: tuple[Row, ...] = (
         checks.health.CHECKS,
     ),
     Row(
+        "configuration",
+        "Is it configured by its environment, and does it refuse to start wrongly?",
+        facts.configuration.Configuration,
+        experiments.configuration.observe,
+        checks.configuration.CHECKS,
+    ),
+    Row(
         "monitoring",
         "Are errors reported, scrubbed and tagged, and are the metrics right?",
         facts.monitoring.Monitoring,
