@@ -38,6 +38,13 @@ ROWS: tuple[Row, ...] = (
         checks.configuration.CHECKS,
     ),
     Row(
+        "database",
+        "Is the database reached safely, and within bounds?",
+        facts.database.DatabaseUse,
+        experiments.database.observe,
+        checks.database.CHECKS,
+    ),
+    Row(
         "monitoring",
         "Are errors reported, scrubbed and tagged, and are the metrics right?",
         facts.monitoring.Monitoring,

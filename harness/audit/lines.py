@@ -79,15 +79,17 @@ async def send(
     timeout_s: float = ASK_S,
 ) -> httpx.Response | None:
     """One request of a line, with a key of its own; `headers` and `query` come on top. None: no answer."""
-    key = f"sda-{secrets.token_hex(6)}"
-    path = line.path.replace(KEY, key)
+    method, path, own, content = filled(line)
     if query:
         path += ("&" if "?" in path else "?") + query
-    own = {name: value.replace(KEY, key) for name, value in line.headers}
-    body = line.body.replace(KEY, key)
-    return await service.ask(
-        line.method, path, headers={**own, **(headers or {})}, content=body or None, timeout_s=timeout_s
-    )
+    return await service.ask(method, path, headers={**own, **(headers or {})}, content=content, timeout_s=timeout_s)
+
+
+def filled(line: RequestLine) -> tuple[str, str, dict[str, str], str | None]:
+    """Method, path, headers and body of one request of a line, with a key of its own."""
+    key = f"sda-{secrets.token_hex(6)}"
+    headers = {name: value.replace(KEY, key) for name, value in line.headers}
+    return line.method, line.path.replace(KEY, key), headers, line.body.replace(KEY, key) or None
 
 
 def as_expected(line: RequestLine, answer: httpx.Response | None) -> bool:
