@@ -45,6 +45,13 @@ ROWS: tuple[Row, ...] = (
         checks.database.CHECKS,
     ),
     Row(
+        "migrations",
+        "Are migrations a step of their own, and is there a way back?",
+        facts.migrations.Migrations,
+        experiments.migrations.observe,
+        checks.migrations.CHECKS,
+    ),
+    Row(
         "monitoring",
         "Are errors reported, scrubbed and tagged, and are the metrics right?",
         facts.monitoring.Monitoring,
