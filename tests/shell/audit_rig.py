@@ -1,0 +1,58 @@
+"""The audit as a user runs it: the real command in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+APPS = ROOT / "tests" / "bad_apps"
+AUDIT_S = 240.0
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What the command said at its end."""
+
+    code: int
+    document: dict[str, Any]
+    err: str
+
+    def findings(self, row: str) -> dict[str, dict[str, Any]]:
+        return next({c["check"]: c for c in each["checks"]} for each in self.document["rows"] if each["row"] == row)
+
+    def by_verdict(self, row: str, verdict: str) -> set[str]:
+        return {name for name, finding in self.findings(row).items() if finding["verdict"] == verdict}
+
+    def failed(self, row: str) -> set[str]:
+        return self.by_verdict(row, "fail")
+
+    def told(self) -> str:
+        """Every sentence, for a failing test."""
+        rows = self.document.get("rows", [])
+        lines = [f"{r['row']} {c['verdict']} {c['check']}: {c['why']}" for r in rows for c in r["checks"]]
+        return "\n".join([f"exit {self.code}", *lines, self.err[-2000:]])
+
+
+def audit(
+    *rows: str, target: Path | None = None, words: tuple[str, ...] = (), env: Mapping[str, str] | None = None
+) -> Audited:
+    """`shakedown audit --row …`; of the reference API where no target is named."""
+    command = [sys.executable, "-m", "harness.cli.main", "audit", "--json", "--quiet"]
+    command += [word for row in rows for word in ("--row", row)]
+    command += ["--target", str(target or ROOT / "reference.toml"), *words]
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=AUDIT_S,
+        check=False,
+    )
+    assert ended.stdout.count("\n") == 1, ended.stdout + ended.stderr
+    return Audited(ended.returncode, json.loads(ended.stdout), ended.stderr)
