@@ -1,0 +1,36 @@
+"""The health row through the real command: what holds, and each app that deserves to fail."""
+
+import pytest
+from audit_rig import APPS, audit
+
+pytestmark = pytest.mark.real
+
+BAD = {
+    "static_readiness": {"readiness-flips", "readiness-bounded"},  # it says yes, whatever the database does
+    "hanging_readiness": {"readiness-bounded"},
+    "liveness_on_database": {"liveness-at-once"},
+}
+
+
+def test_the_reference_api_is_healthy() -> None:
+    told = audit("health")
+    assert told.code == 0, told.told()
+    assert told.by_verdict("health", "pass") == {
+        "liveness-at-once",
+        "readiness-flips",
+        "readiness-bounded",
+        "readiness-without-dependency",
+        "short-timeouts",
+    }, told.told()
+
+
+@pytest.mark.parametrize("app", BAD)
+def test_each_bad_app_fails_by_what_it_deserves(app: str) -> None:
+    told = audit("health", target=APPS / f"{app}.toml")
+    assert told.failed("health") == BAD[app], told.told()
+    assert told.code == 1
+
+
+def test_a_readiness_that_looks_too_seldom_is_late() -> None:
+    told = audit("health", words=("--set", "target.env.READY_INTERVAL_S=20"))
+    assert {"readiness-flips"} <= told.failed("health"), told.told()

@@ -1,0 +1,41 @@
+"""The testing row through the real command; and a healthy app of another domain, which no row may accuse."""
+
+import pytest
+from audit_rig import APPS, audit
+
+pytestmark = pytest.mark.real
+
+TRIES = 4  # a machine that others keep busy is not the app's fault, and the audit says so
+SETTINGS = [
+    # An unknown path is a wrong answer alone and under load.
+    ("load.requests.0.path=/nowhere", {"smoke", "load-baseline"}),
+    # A tenth of the requests waits for a dependency that takes longer than the SLO gives.
+    ("parts.pricing.routes.0.latency_ms=400", {"load-baseline"}),
+]
+
+
+def test_the_reference_api_is_tried() -> None:
+    told = audit("testing")
+    assert told.code == 0, told.told()
+    assert told.by_verdict("testing", "declared") == {"ci", "migrations-tried"}, told.told()
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("setting", "fails"), SETTINGS)
+def test_what_is_asked_and_not_kept_fails(setting: str, fails: set[str]) -> None:
+    for _ in range(TRIES):
+        told = audit("testing", words=("--set", setting))
+        if "the machine was not fit" not in told.findings("testing")["load-baseline"]["why"]:
+            break
+    assert told.failed("testing") == fails, told.told()
+    assert told.code == 1
+
+
+def test_a_healthy_app_is_not_accused() -> None:
+    told = audit("health", "monitoring", "testing", target=APPS / "bookings.toml")
+    for row in ("health", "monitoring", "testing"):
+        assert told.failed(row) == set(), told.told()
+    # It reports nowhere, and a row that was not tried has not passed.
+    assert "exception-reported" in told.by_verdict("monitoring", "not_applicable")
+    assert told.by_verdict("monitoring", "pass") >= {"exception-logged", "errors-not-told"}, told.told()
+    assert told.code == 2
