@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 PYTHON := .venv/bin/python
-TYPED := harness reports scenarios target_api tests/core tests/shell tests/browser tests/conftest.py tests/made_run.py
+TYPED := harness reports scenarios target_api tests/core tests/shell tests/browser tests/conftest.py tests/made_audit.py tests/made_run.py
 
 .PHONY: help
 help:  ## list the targets

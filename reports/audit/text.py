@@ -18,7 +18,7 @@ def row_line(row: RowVerdict) -> tuple[str, str]:
 
 
 def audit_text(run_dir: str, target: str, rows: Sequence[RowVerdict], verdict: Outcome, *, ascii_only: bool) -> str:
-    lines = [f"{verdict.upper()}  {target}, {len(rows)} rows of the deployment checklist", ""]
+    lines = [f"{verdict.upper()}  {one_line(target)}, {len(rows)} rows of the deployment checklist", ""]
     width = max((len(row.row) for row in rows), default=0)
     signs = SYMBOL_ASCII if ascii_only else SYMBOL
     for row in rows:
