@@ -4,7 +4,7 @@
              until readiness has turned, at most ready_down_s + 1 s; then until it is back
 
 Every round asks on fresh connections, twice as many at once as there are workers, for one worker that still says yes
-is enough to send traffic into an outage. Liveness is asked beside each round.
+is enough to send traffic into an outage. Liveness is asked meanwhile.
 """
 
 from __future__ import annotations
@@ -81,9 +81,13 @@ class _Trial:
     async def run(self) -> Outage:
         target = self._bench.target
         via_proxy, direct = await self._seen()
+        over = asyncio.Event()
         try:
             await self._bite()
-            rounds = await self._rounds(self._turned, *self._length())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._ask_liveness(over))
+                rounds = await self._rounds(self._turned, *self._length())
+                over.set()
         finally:
             await self._lift()
         within_s = target.limits.recover_s + target.ready_probe.period_s + _MORE_S
@@ -145,22 +149,26 @@ class _Trial:
         probes: list[Awaitable[Answer]] = [
             _get(bench, service, target.ready, timeout_s) for _ in range(2 * service.workers)
         ]
-        *said, _ = await asyncio.gather(*probes, self._ask_liveness())
+        said = await asyncio.gather(*probes)
         yes = sum(answer.good for answer in said)
         silent = sum(answer.outcome == "timeout" for answer in said)
         slowest = max(_ms(answer) for answer in said)
         return Round(round(time.monotonic() - began, 3), yes, len(said) - yes, silent, round(slowest, 1))
 
-    async def _ask_liveness(self) -> Answer:
-        """A probe without an answer is sent again at once: a hiccup of this machine says nothing of the app."""
+    async def _ask_liveness(self, over: asyncio.Event) -> None:
+        """At the pace of the rounds, and apart from them: one that hangs must not hold up readiness.
+
+        A probe without an answer is sent again at once: a hiccup of this machine says nothing of the app.
+        """
         bench, service, target = self._bench, self._service, self._bench.target
-        self._live_asked += 1
-        answer = await _get(bench, service, target.live, target.live_probe.timeout_s)
-        if answer.outcome == "timeout":
+        while not over.is_set():
+            self._live_asked += 1
             answer = await _get(bench, service, target.live, target.live_probe.timeout_s)
-            self._live_silent += answer.outcome == "timeout"
-        self._live_bad += answer.outcome != "timeout" and not answer.good
-        return answer
+            if answer.outcome == "timeout":
+                answer = await _get(bench, service, target.live, target.live_probe.timeout_s)
+                self._live_silent += answer.outcome == "timeout"
+            self._live_bad += answer.outcome != "timeout" and not answer.good
+            await asyncio.sleep(_BEAT_S)
 
     async def _seen(self) -> tuple[int, int]:
         """By how many connections the app uses the part, through the proxy and around it."""
