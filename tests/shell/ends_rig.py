@@ -86,15 +86,16 @@ class Seen:
 
 
 class Started:
-    """A run of the short trial. `said` are its lines so far."""
+    """A run of the short trial, or what `verb` says. `said` are its lines so far."""
 
-    def __init__(self, folder: Path, *more: str) -> None:
+    def __init__(self, folder: Path, *more: str, verb: Sequence[str] = ()) -> None:
         folder.mkdir(parents=True)
         self.state, self.out = folder / "state", folder / "run"
         scenario = folder / "short.py"
         scenario.write_text(SCENARIO)
         self.env = {**os.environ, "SHAKEDOWN_STATE": str(self.state)}
-        words = [sys.executable, "-m", "harness.cli.main", "run", str(scenario), "--out", str(self.out), *more]
+        words = [sys.executable, "-m", "harness.cli.main", *(verb or ("run", str(scenario)))]
+        words += ["--out", str(self.out), *more]
         pipe = subprocess.PIPE
         self.guardian = subprocess.Popen(
             words, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe

@@ -70,6 +70,12 @@ CASES = (
     Case("judge-cut-manifest", "judge r", 64, ("manifest.json",), {"r/trials/file": "", "r/manifest.json": "{"}),
     Case("judge-other-version", "judge r", 64, ("schema_version",), {"r/trials/x": "", "r/manifest.json": "{}"}),
     Case("report-no-manifest", "report r", 64, ("manifest.json",), {"r/trials/file": ""}),
+    Case("audit-unknown-row", "audit --row healt", 64, ("'healt'", "Did you mean health?", "Accepted are")),
+    Case("audit-out-is-not-empty", "audit --out .", 64, ("not empty", "new or empty"), {"file": ""}),
+    Case("audit-no-such-target", "audit --target t.toml", 64, ("t.toml", "does not exist")),
+    Case("audit-wrong-key", "audit", 64, ("audit.tokns",), target("[parts.", "[audit]\ntokns = 1\n\n[parts.")),
+    Case("judge-audit-no-manifest", "judge r", 64, ("manifest.json",), {"r/rows/cors.json": "{}"}),
+    Case("report-audit-no-manifest", "report r", 64, ("manifest.json",), {"r/rows/cors.json": "{}"}),
     # These come as far as the parts.
     Case(
         "setup-fails",

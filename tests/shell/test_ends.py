@@ -132,6 +132,25 @@ def test_a_signal_ends_it_in_order(number: signal.Signals, code: int, tmp_path: 
     at_each([early, *points(SIGNALS - 1, seed=int(number))], tmp_path, one)
 
 
+def test_an_audit_that_is_interrupted_heals(tmp_path: Path) -> None:
+    """While the parts start, while the deployment boots, and in the middle of an outage that it made itself."""
+    for point in (Point("starting postgres", 0.3), Point("booting", 0.5), Point("[1/1] health", 4.0)):
+        run = Started(tmp_path / point.after.strip("[]/1 "), verb=("audit", "--row", "health"))
+        try:
+            run.reach(point)
+            run.harness()
+            run.look()
+            since = time.monotonic()
+            run.guardian.send_signal(signal.SIGINT)
+            ended, out = run.end(20)
+            run.assert_clean(2 * CLEAN_S, since, f"audit at {point}")
+            assert (ended, out) == (130, ""), run.said
+            assert_no_traceback(run)
+            assert list(run.state.glob("*.ledger")) == []
+        finally:
+            run.close()
+
+
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     def one(run: Started, point: Point) -> None:
         run.look()

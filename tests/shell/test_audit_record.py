@@ -1,0 +1,63 @@
+"""The directory of an audit: no secret in any byte of it, and judged again to the same without the app."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from audit_rig import APPS, audit
+
+pytestmark = pytest.mark.real
+
+BARE = {"PATH": "/nowhere", "HOME": "/nowhere", "LC_ALL": "C", "PYTHONHASHSEED": "random"}
+CANARY = re.compile(r"sdc[0-9a-f]{24}")
+PASSWORD = re.compile(r"postgres(?:ql)?://[^\s:/]+:([^\s@]+)@")
+
+
+def shakedown(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "harness.cli.main", *words]
+    return subprocess.run(command, cwd=cwd, env=BARE, capture_output=True, text=True, timeout=60, check=False)
+
+
+def everything(folder: Path) -> str:
+    return "\n".join(path.read_text("utf-8", "replace") for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_no_secret_is_in_the_directory_of_an_app_that_logs_them_all(tmp_path: Path) -> None:
+    out, key = tmp_path / "run", secrets.token_urlsafe(24)
+    words = ("--out", str(out), "--junit", str(tmp_path / "junit.xml"))
+    told = audit("monitoring", "testing", target=APPS / "chatty.toml", words=words, env={"TICKETS_API_KEY": key})
+    assert told.code in (1, 2), told.told()
+    logs = everything(out / "logs")
+    # They were there to be found.
+    for name in ("TICKETS_API_KEY", "password of postgres", "canary in cookie", "canary in query", "canary in body"):
+        assert f"‹{name}›" in logs, name
+    for text in (everything(tmp_path), json.dumps(told.document), told.err):
+        assert key not in text
+        assert not CANARY.search(text)
+        assert set(PASSWORD.findall(text)) <= {"‹password of postgres›"}
+
+
+def test_an_audit_is_judged_again_elsewhere_and_a_cut_row_is_inconclusive(tmp_path: Path) -> None:
+    first, copy = tmp_path / "first", tmp_path / "elsewhere" / "copy"
+    told = audit("cors", "testing", words=("--out", str(first)))
+    shutil.copytree(first, copy)
+    shutil.rmtree(first)
+    judged = shakedown("judge", "copy", "--json", "--junit", "j.xml", cwd=copy.parent)
+    assert (judged.returncode, judged.stderr) == (told.code, "")
+    assert json.loads(judged.stdout)["rows"] == told.document["rows"]
+    assert "testsuites" in (copy.parent / "j.xml").read_text()
+    (copy / "report.html").write_text("")
+    reported = shakedown("report", str(copy), cwd=Path("/"))
+    assert (reported.returncode, reported.stdout) == (0, f"{copy}/report.html\n")
+    assert 'id="row-testing"' in (copy / "report.html").read_text("utf-8")
+    os.truncate(copy / "rows" / "testing.json", 40)
+    cut = shakedown("judge", str(copy), "--json", cwd=Path("/"))
+    assert cut.returncode == 2
+    rows = {row["row"]: row["verdict"] for row in json.loads(cut.stdout)["rows"]}
+    assert rows == {"cors": told.document["rows"][0]["verdict"], "testing": "inconclusive"}
