@@ -17,6 +17,13 @@ ROWS: tuple[Row, ...] = (
         checks.server.CHECKS,
     ),
     Row(
+        "logging",
+        "Are the logs structured, complete and free of secrets?",
+        facts.logging.Logging,
+        experiments.logging.observe,
+        checks.logging.CHECKS,
+    ),
+    Row(
         "cors",
         "Do browsers let only trusted origins in?",
         facts.cors.Cors,

@@ -82,6 +82,11 @@ class Stub:
         told = await self._orders.ask("counts")
         return Counts(told["total"], told["hung"], told["failed"], told["by_path"], tuple(told["peers"]))
 
+    async def recent(self) -> list[str]:
+        """Heads of the last requests, at most 50, oldest first: the first line, then the headers. May hold secrets."""
+        heads: list[str] = (await self._orders.ask("recent"))["heads"]
+        return heads
+
     async def stop(self) -> None:
         self._orders.close()
         await self.process.end(grace_s=2.0)

@@ -5,6 +5,7 @@ path is the app's; orders and answers are JSON lines on stdin and stdout, and th
 
     {"id": 1, "do": "program", "routes": […], "behaviours": […], "seed": 7}    ->  {"id": 1}
     {"id": 2, "do": "counts"}                                                  ->  {"id": 2, "total": 12, …}
+    {"id": 3, "do": "recent"}                                                  ->  {"id": 3, "heads": ["GET / …"]}
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import httptools
 
 _MAX_PATHS = 1000
+_MAX_HEADS = 50
 _REST = "(other paths)"
 _NO_BODY = (204, 304)
 
@@ -51,6 +53,7 @@ class Dependency:
         self.chance = random.Random(0)
         self.total = self.hung = self.failed = 0
         self.by_path: Counter[str] = Counter()
+        self.heads: deque[str] = deque(maxlen=_MAX_HEADS)
         self.open: set[Connection] = set()
 
     def program(self, order: dict[str, Any]) -> None:
@@ -102,6 +105,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._url = b""
+        self._headers: list[bytes] = []
         self.peer_port = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -124,11 +128,17 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url = b""
+        self._headers = []
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append(name + b": " + value)
+
     def on_message_complete(self) -> None:
+        lines = [self._parser.get_method() + b" " + self._url, *self._headers]
+        self._dependency.heads.append(b"\n".join(lines).decode("latin-1"))
         path = self._url.split(b"?", 1)[0].decode("latin-1")
         self._waiting.append((path, self._parser.get_method() == b"HEAD", self._parser.should_keep_alive()))
         self._next()
@@ -180,6 +190,8 @@ async def serve(port: int) -> int:
                 say(id=order["id"])
             elif order["do"] == "counts":
                 say(id=order["id"], **dependency.counts())
+            elif order["do"] == "recent":
+                say(id=order["id"], heads=list(dependency.heads))
     return 0
 
 

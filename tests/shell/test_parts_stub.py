@@ -183,3 +183,17 @@ def test_it_keeps_up_with_five_hundred_requests_a_second() -> None:
 def test_a_behaviour_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="needs latency_ms"):
         Behaviour("/x", **wrong)  # type: ignore[arg-type]
+
+
+def test_the_heads_of_the_last_requests_are_kept() -> None:
+    async def run() -> None:
+        async with stub() as (_, server, client):
+            for number in range(60):
+                await client.get(f"/prices/{number}", headers={"X-Request-ID": f"id-{number}"})
+            heads = await server.recent()
+            assert len(heads) == 50
+            assert heads[-1].startswith("GET /prices/59\n")
+            assert "x-request-id: id-59" in heads[-1].lower()
+            assert "id-59" not in heads[-2]
+
+    asyncio.run(run())

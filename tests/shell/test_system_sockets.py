@@ -5,12 +5,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from harness.system import ports as subject
+from harness.system.open_files import written_files
 from harness.system.ports import Ports, is_free
-from harness.system.sockets import holder, inodes_of, listens, peer_inode
+from harness.system.sockets import Listener, holder, inodes_of, listeners_of, listens, peer_inode
 
 pytestmark = pytest.mark.real
 
@@ -80,3 +83,23 @@ def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
         draws = iter([taken, free, free])
         monkeypatch.setattr("harness.system.ports.random.randint", lambda low, high: next(draws))
         assert Ports().take() == free
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_listeners_are_told_with_their_address(family: socket.AddressFamily, host: str) -> None:
+    with socket.create_server((host, 0), family=family) as own:
+        assert Listener(os.getpid(), host, own.getsockname()[1]) in listeners_of([os.getpid()])
+
+
+def test_files_that_are_written_are_told_apart_from_those_that_are_read(tmp_path: Path) -> None:
+    names = {"appended": "a", "written": "w", "read": "r", "deleted": "w"}
+    for name in names:
+        (tmp_path / name).touch()
+    with ExitStack() as stack:
+        for name, mode in names.items():
+            stack.enter_context((tmp_path / name).open(mode))
+        (tmp_path / "deleted").unlink()
+        found = {
+            Path(each.path).name: each.appends for each in written_files([os.getpid()]) if str(tmp_path) in each.path
+        }
+    assert found == {"appended": True, "written": False}

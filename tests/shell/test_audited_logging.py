@@ -1,0 +1,49 @@
+"""The logging row through the real command: what holds, and each setting and app that deserves to fail."""
+
+import re
+from pathlib import Path
+
+import pytest
+from audit_rig import APPS, Audited, audit
+
+pytestmark = pytest.mark.real
+
+CANARY = re.compile(r"sdc[0-9a-f]{24}")
+BAD = {
+    "talkative": {"no-secrets"},
+    "log_file": {"to-stdout"},
+    "plain_server": {"structured"},
+    "bookings": {"structured", "request-id", "request-id-passed-on"},  # plain lines, and no request id at all
+}
+
+
+def test_the_reference_api_logs_as_it_should() -> None:
+    told = audit("logging")
+    assert told.code == 0, told.told()
+    assert told.by_verdict("logging", "pass") == set(told.findings("logging")), told.told()
+
+
+def test_lines_below_info_are_found() -> None:
+    told = audit("logging", words=("--set", "target.env.LOG_LEVEL=DEBUG"))
+    assert told.failed("logging") == {"level-right"}, told.told()
+    assert told.code == 1
+
+
+@pytest.mark.parametrize("app", BAD)
+def test_each_bad_app_fails_by_what_it_deserves(app: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    more = ("--set", f"target.env.DESK_LOG={tmp_path / 'desk'}") if app == "log_file" else ()
+    told = audit("logging", target=APPS / f"{app}.toml", words=("--out", str(out), *more))
+    assert told.failed("logging") == BAD[app], told.told()
+    assert told.code == 1
+    if app == "talkative":
+        names_the_secrets_and_tells_none(told, out)
+
+
+def names_the_secrets_and_tells_none(told: Audited, out: Path) -> None:
+    secrets = set(told.findings("logging")["no-secrets"]["evidence"]["secrets"])
+    places = ("Authorization", "Cookie", "X-Api-Key", "?token=", "?password=")
+    assert {f"canary in {place}" for place in places} <= secrets
+    kept = [path for path in out.rglob("*") if path.is_file()]
+    assert any("‹canary in Cookie›" in path.read_text("utf-8", "replace") for path in kept)
+    assert [path for path in kept if CANARY.search(path.read_text("utf-8", "replace"))] == []
