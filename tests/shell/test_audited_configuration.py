@@ -1,0 +1,57 @@
+"""The configuration row through the real command: what holds, and each app that deserves to fail."""
+
+import secrets
+import shutil
+from pathlib import Path
+
+import pytest
+from audit_rig import APPS, audit
+
+pytestmark = pytest.mark.real
+
+ROW = "configuration"
+ALL = {"required-refused", "values-not-told", "no-secrets-in-tree", "debug-off"}
+
+
+def test_the_reference_api_starts_only_when_it_is_told_what_it_needs(tmp_path: Path) -> None:
+    told = audit(ROW, words=("--out", str(tmp_path / "run")))
+    assert told.by_verdict(ROW, "pass") == ALL, told.told()
+    starts = told.findings(ROW)["required-refused"]["evidence"]["starts"]
+    assert {start["variable"] for start in starts} >= {"DATABASE_URL", "PRICING_URL", "TOKEN_KEYS"}
+    assert told.code == 0
+
+
+def test_a_healthy_app_of_another_domain_is_not_accused(tmp_path: Path) -> None:
+    told = audit(ROW, target=APPS / "bookings.toml", words=("--out", str(tmp_path / "run")))
+    assert told.by_verdict(ROW, "pass") == ALL, told.told()
+
+
+@pytest.mark.parametrize(
+    ("app", "fails"),
+    [
+        ("static_readiness", {"required-refused"}),  # libpq's defaults stand in for a missing address
+        ("telling_settings", {"values-not-told"}),
+    ],
+)
+def test_each_bad_app_fails_by_what_it_deserves(app: str, fails: set[str], tmp_path: Path) -> None:
+    told = audit(ROW, target=APPS / f"{app}.toml", words=("--out", str(tmp_path / "run")))
+    assert told.failed(ROW) == fails, told.told()
+    assert told.code == 1
+
+
+def test_a_key_in_the_folder_and_debug_answers_are_found_and_never_shown(tmp_path: Path) -> None:
+    """The healthy twin, as somebody left it after a long evening."""
+    folder, run = tmp_path / "app", tmp_path / "run"
+    folder.mkdir()
+    key = secrets.token_urlsafe(24)
+    code = (APPS / "bookings.py").read_text().replace("FastAPI(title", "FastAPI(debug=True, title")
+    handled = "asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError"
+    assert handled in code
+    (folder / "bookings.py").write_text(code.replace(handled, "TimeoutError"))
+    (folder / "keys.py").write_text(f'SIGNING_SECRET = "{key}"\n')
+    shutil.copy(APPS / "bookings.toml", folder)
+    told = audit(ROW, target=folder / "bookings.toml", words=("--out", str(run)))
+    assert told.failed(ROW) == {"no-secrets-in-tree", "debug-off"}, told.told()
+    hits = told.findings(ROW)["no-secrets-in-tree"]["evidence"]["hits"]
+    assert [hit["where"] for hit in hits] == ["keys.py:1"]
+    assert not [path for path in run.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
