@@ -6,6 +6,7 @@ collector of ours. An experiment leaves it whole; one that ends or breaks a serv
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,11 +21,12 @@ from harness.audit.secret_words import SecretWords
 from harness.audit.service import Service
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
-from harness.errors import TargetError
+from harness.errors import MachineError, TargetError
 from harness.faults.fault import Link
 from harness.login import log_in
 from harness.model.audit import AuditSpec
 from harness.parts.postgres import Database
+from harness.parts.postgres_login import reason
 from harness.resolve import Resolution, resolve_settings
 from harness.rig import Rig
 from harness.servers import server_of
@@ -165,12 +167,18 @@ class Bench:
 
     @asynccontextmanager
     async def superuser(self, part: str, database: Database) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """A superuser's connection to a database, beside the proxy."""
-        connection = await self.rig.postgres[part].admin(database.name)
+        """A superuser's connection to a database, beside the proxy. MachineError when PostgreSQL goes away."""
+        try:
+            connection = await self.rig.postgres[part].admin(database.name)
+        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            raise MachineError(f"PostgreSQL ({part}) gave no connection of our own: {reason(error)}") from error
         try:
             yield connection
+        except asyncpg.PostgresConnectionError as error:
+            raise MachineError(f"PostgreSQL ({part}) ended our own connection: {reason(error)}") from error
         finally:
-            await connection.close(timeout=2)
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=2)
 
     def environment(
         self,

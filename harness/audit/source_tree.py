@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.audit.facts.configuration import Hit, Tree
 
-MAX_FILES = 5_000
+MAX_FILES = 20_000
 MAX_BYTES = 64 * 2**20
 _MAX_FILE_BYTES = 2**20
 _MOST_HITS = 50
@@ -40,8 +40,8 @@ def scan(root: Path, tracked: Iterable[str] | None, values: Mapping[str, str]) -
     files = read = 0
     cut = False
     hits: list[Hit] = []
-    for path in tracked if tracked is not None else _walk(root):
-        if files >= MAX_FILES or read >= MAX_BYTES or len(hits) >= _MOST_HITS:
+    for met, path in enumerate(tracked if tracked is not None else _walk(root)):
+        if met >= MAX_FILES or read >= MAX_BYTES or len(hits) >= _MOST_HITS:
             cut = True
             break
         aside = _ASIDE.search(path) is not None

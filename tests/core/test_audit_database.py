@@ -31,7 +31,7 @@ WELL = DatabaseUse(
     roles=(Role("app", False, False),),
 )
 NONE = DatabaseUse()
-UNKNOWN = DatabaseUse(part="postgres", why_not="no request is known")
+UNKNOWN = DatabaseUse(part="postgres", why_not="no request is known", cut=Cut(2, -1.0))
 REFUSED = DatabaseUse(part="postgres", lines=("GET /items",), why_not="PostgreSQL refused: permission denied")
 BARE = dataclasses.replace(WELL, burst=None)
 
@@ -80,6 +80,7 @@ CASES = (
     ("survives-cut-sessions", but(cut=Cut(22, -1.0, ("GET /items",))), "fail"),
     ("survives-cut-sessions", but(cut=Cut(0, 0.0)), "inconclusive"),
     ("survives-cut-sessions", UNKNOWN, "not_applicable"),
+    ("survives-cut-sessions", dataclasses.replace(REFUSED, cut=Cut(2, -1.0)), "inconclusive"),
     ("survives-cut-sessions", NONE, "not_applicable"),
     ("role-limited", WELL, "pass"),
     ("role-limited", but(roles=(Role("postgres", True, True),)), "fail"),

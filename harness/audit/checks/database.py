@@ -141,7 +141,7 @@ def _idle(facts: DatabaseUse) -> Told:
 
 def _survives(facts: DatabaseUse) -> Told:
     cut = facts.cut
-    if cut is None or not facts.lines:
+    if cut is None or facts.why_not:
         return not_applicable(*_NO_PART) if not facts.part else _unasked(facts)
     evidence = {"sessions": cut.sessions, "back_s": cut.back_s}
     if not cut.sessions:

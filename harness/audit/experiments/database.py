@@ -48,11 +48,12 @@ async def observe(bench: Bench) -> DatabaseUse:
         return DatabaseUse()
     part = parts[0]
     service = await bench.service()
-    lines = await _lines(bench, service, part)
+    asked = await _lines(bench, service, part)
+    lines = [line for line in asked if as_expected(line, await send(service, line))]
     use = DatabaseUse(
         part=part,
-        lines=tuple(line.name for line in lines),
-        why_not="" if lines else "no request is known that needs it and is answered well",
+        lines=tuple(line.name for line in asked),
+        why_not=_why_not(asked, lines),
         deadline_s=bench.target.slo.deadline_s,
         recover_s=bench.target.limits.recover_s,
     )
@@ -68,11 +69,17 @@ async def observe(bench: Bench) -> DatabaseUse:
 
 
 async def _lines(bench: Bench, service: Service, part: str) -> list[RequestLine]:
-    """Those that need the database and are answered well while nothing is wrong."""
+    """Those that need the database, as far as that is known."""
     asked = await lines_to_ask(bench, service)
     if are_declared(bench.target):
         asked = tuple(line for line in asked if part in line.needs)
-    return [line for line in asked[:_MOST_LINES] if as_expected(line, await send(service, line))]
+    return list(asked[:_MOST_LINES])
+
+
+def _why_not(asked: Sequence[RequestLine], well: Sequence[RequestLine]) -> str:
+    if not asked:
+        return "no request is known that needs it"
+    return "" if well else "no request that needs it is answered as expected, even while nothing is wrong"
 
 
 @dataclass(slots=True)
