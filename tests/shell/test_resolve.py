@@ -189,3 +189,18 @@ def test_the_workers_of_a_running_server_are_found(resolve, free_port, run, tmp_
     process.send_signal(signal.SIGTERM)
     process.wait(15)
     assert find_workers(kind, process.pid, workers) == []
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "env", "trusted"),
+    [
+        ("gunicorn-uvicorn", {"forwarded_allow_ips": "10.0.0.1,10.1.0.0/16"}, {}, ("10.0.0.1", "10.1.0.0/16")),
+        ("gunicorn-uvicorn", {}, {"FORWARDED_ALLOW_IPS": "*"}, ("*",)),
+        ("gunicorn-uvicorn", {"forwarded_allow_ips": ""}, {}, ()),
+        ("uvicorn", {"forwarded_allow_ips": "10.0.0.1, 10.0.0.2"}, {}, ("10.0.0.1", "10.0.0.2")),
+        ("uvicorn", {}, {"FORWARDED_ALLOW_IPS": "*"}, ("*",)),
+        ("uvicorn", {"proxy_headers": False}, {"FORWARDED_ALLOW_IPS": "*"}, ()),
+    ],
+)
+def test_whom_a_server_believes_is_told(resolve, server, options, env, trusted):
+    assert resolve(options, server=server, **env).trusted_proxies == trusted

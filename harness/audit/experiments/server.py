@@ -10,7 +10,7 @@ Where it does not survive the first step, a second one is started for the others
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.audit.bench import Bench
 from harness.audit.experiments.server_ending import end_with_requests
@@ -53,7 +53,7 @@ async def observe(bench: Bench) -> Server:
         port=service.address.port,
         ports_declared=bench.spec.ports,
         listening=listening,
-        forwarded=forwarded,
+        forwarded=replace(forwarded, example=bench.secrets.redact(forwarded.example)),
         ending=own.ending,
         replacing=own.replacing,
         cold_start=own.cold_start,
