@@ -120,4 +120,9 @@ def write_access_line(scope: Scope, status: int, duration_ms: float) -> None:
         "status": status,  # 0: no answer was begun here
         "duration_ms": round(duration_ms, 2),
     }
-    access.log(level, "%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
+    if access.isEnabledFor(level):
+        # Not access.log(): it would walk the stack to find out that it was called from here.
+        said = (scope["method"], scope["path"], status)
+        record = logging.LogRecord(access.name, level, "", 0, "%s %s %d", said, None)
+        record.fields = fields
+        access.handle(record)

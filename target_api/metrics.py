@@ -76,6 +76,14 @@ class RequestMetrics:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
+        self.known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # labels() takes a lock and its time
+
+    def of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        known = self.known.get((method, route, status))
+        if known is None:
+            known = self.metrics.requests.labels(method, route, status), self.metrics.duration.labels(method, route)
+            self.known[method, route, status] = known
+        return known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,9 +103,9 @@ class RequestMetrics:
             await self.app(scope, receive, send_and_note)
         finally:
             self.metrics.in_flight.dec()
-            method, route = labels_of(scope)
-            self.metrics.requests.labels(method, route, status).inc()
-            self.metrics.duration.labels(method, route).observe(time.perf_counter() - began_s)
+            requests, duration = self.of(*labels_of(scope), status)
+            requests.inc()
+            duration.observe(time.perf_counter() - began_s)
 
 
 def labels_of(scope: Scope) -> tuple[str, str]:

@@ -12,7 +12,9 @@ HEADER = r"(?:(?:proxy-)?authorization|(?:set-)?cookies?)"
 
 QUOTED = r"""(\\*['"])(?:(?!\2)(?:\\.|.))*"""
 
-# A quick look first: nearly every line is clean, and the patterns below cost much more than this one.
+# Two quick looks first: nearly every line is clean, and each look costs much more than the one before. Without one of
+# these signs none of the patterns below can match.
+SIGN = re.compile(r"[:=,]|eyJ|bearer\s|basic\s", re.IGNORECASE)
 SUSPECT = re.compile(rf"bearer |basic |eyJ|://[^/\s]*@|{HEADER}|{NAME}\W", re.IGNORECASE)
 PATTERNS = (
     # 'cookie': 'a=b; c=d', (b'cookie', b'a=b')
@@ -32,7 +34,7 @@ COMPILED = tuple((re.compile(pattern, re.IGNORECASE), replacement) for pattern, 
 
 
 def redact(text: str) -> str:
-    if SUSPECT.search(text):
+    if SIGN.search(text) and SUSPECT.search(text):
         for pattern, replacement in COMPILED:
             text = pattern.sub(replacement, text)
     return text

@@ -111,6 +111,18 @@ def secret(length: int = 32) -> str:
     return base64.urlsafe_b64encode(bytes(range(200, 200 + length))).decode()
 
 
+def test_a_token_that_was_read_before_expires_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = Tokens((NEW,), "target-api", lifetime_s=60, leeway_s=10)
+    token = tokens.issue(7)
+    assert tokens.verify(token) == 7
+    now_s = time.time()
+    monkeypatch.setattr("target_api.tokens.time.time", lambda: now_s + 69)
+    assert tokens.verify(token) == 7
+    monkeypatch.setattr("target_api.tokens.time.time", lambda: now_s + 71)
+    with pytest.raises(TokenRejected, match="it has expired"):
+        tokens.verify(token)
+
+
 def test_keys_are_read_in_their_order_with_or_without_padding() -> None:
     keys = read_keys(f"k2:{secret()}, k1:{secret(33).rstrip('=')}")
     assert [(key.kid, len(key.secret)) for key in keys] == [("k2", 32), ("k1", 33)]
