@@ -59,6 +59,13 @@ ROWS: tuple[Row, ...] = (
         checks.migrations.CHECKS,
     ),
     Row(
+        "authentication",
+        "Does only a valid token get in?",
+        facts.authentication.Authentication,
+        experiments.authentication.observe,
+        checks.authentication.CHECKS,
+    ),
+    Row(
         "monitoring",
         "Are errors reported, scrubbed and tagged, and are the metrics right?",
         facts.monitoring.Monitoring,

@@ -1,5 +1,6 @@
 """What must hold, a row a file: `CHECKS`, pure functions of the row's facts."""
 
+from harness.audit.checks import authentication as authentication
 from harness.audit.checks import configuration as configuration
 from harness.audit.checks import cors as cors
 from harness.audit.checks import database as database

@@ -1,5 +1,6 @@
 """What is done to the deployment, a row a file: `async def observe(bench) -> facts`."""
 
+from harness.audit.experiments import authentication as authentication
 from harness.audit.experiments import configuration as configuration
 from harness.audit.experiments import cors as cors
 from harness.audit.experiments import database as database

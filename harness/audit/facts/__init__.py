@@ -1,5 +1,6 @@
 """What the experiments saw: a frozen dataclass for each row, plain JSON values, no secret."""
 
+from harness.audit.facts import authentication as authentication
 from harness.audit.facts import configuration as configuration
 from harness.audit.facts import cors as cors
 from harness.audit.facts import database as database
