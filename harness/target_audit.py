@@ -23,6 +23,7 @@ def read_audit(table: Table) -> AuditSpec:
         migrate_down=table.text("migrate_down", ""),
         body_max_bytes=table.whole("body_max_bytes", 0, 0, 2**40),
         ports=_read_ports(table),
+        proxy_config=table.text("proxy_config", ""),
         metrics=table.text("metrics", "", lambda value: refusal(path=value)),
         error_report_env=table.text("error_report_env", "SENTRY_DSN", _check_name),
         declared=_read_declared(table.table("declared")),

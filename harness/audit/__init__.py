@@ -66,6 +66,13 @@ ROWS: tuple[Row, ...] = (
         checks.authentication.CHECKS,
     ),
     Row(
+        "limits",
+        "Do timeouts and limits hold, from the outside in?",
+        facts.limits.Limits,
+        experiments.limits.observe,
+        checks.limits.CHECKS,
+    ),
+    Row(
         "monitoring",
         "Are errors reported, scrubbed and tagged, and are the metrics right?",
         facts.monitoring.Monitoring,

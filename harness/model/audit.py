@@ -41,7 +41,8 @@ class AuditSpec:
     `required_env`: variables without which the app must not start; None: those of [target.env] that hold an address of
     a part or a secret. `protected`: requests that need a token; empty: those that the app's OpenAPI document marks.
     `ports`: those that the deployment may listen on beside its own. `migrate_down`: the command that takes the last
-    migrations back. `declared`: what cannot be measured from here, topic to sentence.
+    migrations back. `proxy_config`: a file of nginx, from the folder of the target file. `declared`: what cannot be
+    measured from here, topic to sentence.
     """
 
     required_env: tuple[str, ...] | None = None
@@ -52,6 +53,7 @@ class AuditSpec:
     migrate_down: str = ""
     body_max_bytes: int = 0
     ports: tuple[int, ...] = ()
+    proxy_config: str = ""
     metrics: str = ""
     error_report_env: str = "SENTRY_DSN"
     declared: Mapping[str, str] = field(default_factory=dict)

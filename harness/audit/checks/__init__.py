@@ -5,6 +5,7 @@ from harness.audit.checks import configuration as configuration
 from harness.audit.checks import cors as cors
 from harness.audit.checks import database as database
 from harness.audit.checks import health as health
+from harness.audit.checks import limits as limits
 from harness.audit.checks import logging as logging
 from harness.audit.checks import migrations as migrations
 from harness.audit.checks import monitoring as monitoring

@@ -5,6 +5,7 @@ from harness.audit.experiments import configuration as configuration
 from harness.audit.experiments import cors as cors
 from harness.audit.experiments import database as database
 from harness.audit.experiments import health as health
+from harness.audit.experiments import limits as limits
 from harness.audit.experiments import logging as logging
 from harness.audit.experiments import migrations as migrations
 from harness.audit.experiments import monitoring as monitoring

@@ -5,6 +5,7 @@ from harness.audit.facts import configuration as configuration
 from harness.audit.facts import cors as cors
 from harness.audit.facts import database as database
 from harness.audit.facts import health as health
+from harness.audit.facts import limits as limits
 from harness.audit.facts import logging as logging
 from harness.audit.facts import migrations as migrations
 from harness.audit.facts import monitoring as monitoring
