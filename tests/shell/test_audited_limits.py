@@ -1,0 +1,41 @@
+"""The row `limits` through the real command: settings of the reference API and apps that deserve to fail."""
+
+import pytest
+from audit_rig import APPS, Audited, audit
+
+pytestmark = pytest.mark.real
+
+
+def passes(audited: Audited, *but: str) -> None:
+    assert audited.by_verdict("limits", "pass") == set(audited.findings("limits")) - set(but), audited.told()
+
+
+def test_the_reference_api_passes() -> None:
+    audited = audit("limits")
+    assert audited.code == 0, audited.told()
+    passes(audited)
+    assert "the app itself" in audited.findings("limits")["body-limited"]["why"]
+
+
+def test_no_end_of_waiting_for_the_dependency_fails_alone() -> None:
+    audited = audit("limits", target=APPS / "patient_shop.toml")
+    assert audited.failed("limits") == {"dependency-timeout"}, audited.told()
+
+
+def test_blind_retries_of_a_write_fail_alone() -> None:
+    """Its operation takes no body, so that none is read."""
+    audited = audit("limits", target=APPS / "blind_retries.toml")
+    assert audited.failed("limits") == {"dependency-retries-bounded"}, audited.told()
+
+
+def test_the_healthy_twin_is_accused_of_its_bodies_only() -> None:
+    """FastAPI reads a body of any size, and nothing of it says otherwise."""
+    audited = audit("limits", target=APPS / "bookings.toml")
+    assert audited.failed("limits") == {"body-limited"}, audited.told()
+    passes(audited, "body-limited", "proxy-in-line")
+
+
+def test_a_limit_of_connections_keeps_everybody_out() -> None:
+    words = ("target.server=uvicorn", "uvicorn.limit_concurrency=20", "uvicorn.timeout_keep_alive=75")
+    audited = audit("limits", target=APPS / "door.toml", words=tuple(w for each in words for w in ("--set", each)))
+    assert audited.failed("limits") == {"idle-connections-survived"}, audited.told()
