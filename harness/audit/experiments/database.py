@@ -29,6 +29,7 @@ from harness.audit.app_sessions import (
     waiting,
 )
 from harness.audit.bench import Bench
+from harness.audit.experiments.error_answers import without_postgres
 from harness.audit.facts.database import IDLE_S, Burst, Cut, DatabaseUse, Idle, Role, Tls
 from harness.audit.lines import are_declared, as_expected, filled, lines_to_ask, send
 from harness.audit.service import Service
@@ -69,11 +70,13 @@ async def observe(bench: Bench) -> DatabaseUse:
 
 
 async def _lines(bench: Bench, service: Service, part: str) -> list[RequestLine]:
-    """Those that need the database, as far as that is known."""
+    """Those that need the database: as declared, else those that fail while it is away."""
     asked = await lines_to_ask(bench, service)
     if are_declared(bench.target):
-        asked = tuple(line for line in asked if part in line.needs)
-    return list(asked[:_MOST_LINES])
+        return [line for line in asked if part in line.needs][:_MOST_LINES]
+    well = [line for line in asked[:_MOST_LINES] if as_expected(line, await send(service, line))]
+    async with without_postgres(bench, service):
+        return [line for line in well if not as_expected(line, await send(service, line))]
 
 
 def _why_not(asked: Sequence[RequestLine], well: Sequence[RequestLine]) -> str:

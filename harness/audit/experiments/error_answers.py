@@ -30,7 +30,7 @@ async def provoke(bench: Bench, service: Service) -> tuple[ErrorAnswer, ...]:
             asked.append((f"{line.name}, malformed body", await _malformed(service, line)))
         if odd := _odd(line):
             asked.append((f"{line.name}, odd value", await send(service, odd)))
-    async with _without_postgres(bench, service) as away:
+    async with without_postgres(bench, service) as away:
         for line in lines if away else ():
             if line.needs:
                 asked.append((f"{line.name}, without its database", await send(service, line)))
@@ -51,7 +51,7 @@ def _odd(line: RequestLine) -> RequestLine | None:
 
 
 @asynccontextmanager
-async def _without_postgres(bench: Bench, service: Service) -> AsyncIterator[bool]:
+async def without_postgres(bench: Bench, service: Service) -> AsyncIterator[bool]:
     """All links to PostgreSQL refuse for as long as the requests take."""
     links = [bench.rig.links[name] for name in bench.target.names_of("postgres")]
     try:
