@@ -63,7 +63,8 @@ async def _bodies(bench: Bench, service: Service, lines: TimedLines, line: Reque
     declared = bench.spec.body_max_bytes
     size = max(BIG_BYTES, declared + BIG_BYTES // 4)
     if line is None:
-        line = RequestLine("POST", "POST", lines.all[0].path.split("?")[0] if lines.all else "/")
+        path = lines.all[0].path.split("?")[0] if lines.all else "/"
+        line = RequestLine(f"POST {path}", "POST", path)
     if size > _MOST_BYTES:
         return ()
     await lines.ask(line, bench.target.slo.deadline_s)  # what is loaded by a first request is no growth
