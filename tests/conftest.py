@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from audit_rig import Audited
 
 STRICT = os.environ.get("SHAKEDOWN_STRICT") == "1"
 
@@ -41,3 +45,19 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+@pytest.fixture(scope="session")
+def reference_audit() -> Audited:
+    """All rows of the reference API, tried once: many tests read it."""
+    from audit_rig import audit
+
+    return audit()
+
+
+@pytest.fixture(scope="session")
+def twin_audit() -> Audited:
+    """All rows of a healthy app that is quite another."""
+    from audit_rig import APPS, audit
+
+    return audit(target=APPS / "bookings.toml")

@@ -1,7 +1,7 @@
 """The row `authentication` through the real command: whose door is sound, and whose is not, by which check."""
 
 import pytest
-from audit_rig import APPS, audit
+from audit_rig import APPS, Audited, audit
 
 pytestmark = pytest.mark.real
 
@@ -16,9 +16,8 @@ DEFECTS = {
 }
 
 
-def test_the_reference_api_passes() -> None:
-    audited = audit("authentication")
-    assert audited.code == 0, audited.told()
+def test_the_reference_api_passes(reference_audit: Audited) -> None:
+    audited = reference_audit
     assert audited.by_verdict("authentication", "pass") == set(audited.findings("authentication")), audited.told()
 
 
@@ -43,7 +42,6 @@ def test_a_password_that_can_be_read_is_found() -> None:
     assert "guests.password in the clear" in audited.findings("authentication")["passwords-hashed"]["why"]
 
 
-def test_an_app_without_a_door_is_told_what_to_declare() -> None:
-    audited = audit("authentication", target=APPS / "bookings.toml")
+def test_an_app_without_a_door_is_told_what_to_declare(twin_audit: Audited) -> None:
+    audited = twin_audit
     assert audited.by_verdict("authentication", "not_applicable") == set(audited.findings("authentication"))
-    assert audited.code == 2

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from audit_rig import APPS, audit
+from audit_rig import APPS, Audited, audit
 
 pytestmark = pytest.mark.real
 
@@ -13,16 +13,15 @@ ROW = "configuration"
 ALL = {"required-refused", "values-not-told", "no-secrets-in-tree", "debug-off"}
 
 
-def test_the_reference_api_starts_only_when_it_is_told_what_it_needs(tmp_path: Path) -> None:
-    told = audit(ROW, words=("--out", str(tmp_path / "run")))
+def test_the_reference_api_starts_only_when_it_is_told_what_it_needs(reference_audit: Audited) -> None:
+    told = reference_audit
     assert told.by_verdict(ROW, "pass") == ALL, told.told()
     starts = told.findings(ROW)["required-refused"]["evidence"]["starts"]
     assert {start["variable"] for start in starts} >= {"DATABASE_URL", "PRICING_URL", "TOKEN_KEYS"}
-    assert told.code == 0
 
 
-def test_a_healthy_app_of_another_domain_is_not_accused(tmp_path: Path) -> None:
-    told = audit(ROW, target=APPS / "bookings.toml", words=("--out", str(tmp_path / "run")))
+def test_a_healthy_app_of_another_domain_is_not_accused(twin_audit: Audited) -> None:
+    told = twin_audit
     assert told.by_verdict(ROW, "pass") == ALL, told.told()
 
 

@@ -10,9 +10,8 @@ def passes(audited: Audited, *but: str) -> None:
     assert audited.by_verdict("limits", "pass") == set(audited.findings("limits")) - set(but), audited.told()
 
 
-def test_the_reference_api_passes() -> None:
-    audited = audit("limits")
-    assert audited.code == 0, audited.told()
+def test_the_reference_api_passes(reference_audit: Audited) -> None:
+    audited = reference_audit
     passes(audited)
     assert "the app itself" in audited.findings("limits")["body-limited"]["why"]
 
@@ -28,9 +27,9 @@ def test_blind_retries_of_a_write_fail_alone() -> None:
     assert audited.failed("limits") == {"dependency-retries-bounded"}, audited.told()
 
 
-def test_the_healthy_twin_is_accused_of_its_bodies_only() -> None:
+def test_the_healthy_twin_is_accused_of_its_bodies_only(twin_audit: Audited) -> None:
     """FastAPI reads a body of any size, and nothing of it says otherwise."""
-    audited = audit("limits", target=APPS / "bookings.toml")
+    audited = twin_audit
     assert audited.failed("limits") == {"body-limited"}, audited.told()
     passes(audited, "body-limited", "proxy-in-line")
 

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from audit_rig import APPS, audit
+from audit_rig import APPS, Audited, audit
 
 pytestmark = pytest.mark.real
 
@@ -15,15 +15,13 @@ BAD = {
 }
 
 
-def test_the_reference_api_is_set_up_for_production() -> None:
-    told = audit("server")
-    assert told.code == 0, told.told()
+def test_the_reference_api_is_set_up_for_production(reference_audit: Audited) -> None:
+    told = reference_audit
     assert told.by_verdict("server", "pass") == set(told.findings("server")), told.told()
 
 
-def test_a_healthy_app_on_the_stock_worker_is_not_accused() -> None:
-    told = audit("server", target=APPS / "bookings.toml")
-    assert told.code == 0, told.told()
+def test_a_healthy_app_on_the_stock_worker_is_not_accused(twin_audit: Audited) -> None:
+    told = twin_audit
     assert told.failed("server") == set(), told.told()
 
 
