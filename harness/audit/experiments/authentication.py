@@ -12,10 +12,12 @@ import asyncpg
 
 from harness.audit import bad_tokens
 from harness.audit.bench import Bench
+from harness.audit.checks.authentication import CHECKS
 from harness.audit.facts.authentication import Authentication, Group, Logged, RealToken, Stored, Tried
 from harness.audit.lines import openapi
 from harness.audit.password_scan import passwords_in, scan
 from harness.audit.protected import find_protected
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.errors import TargetError
 from harness.model.audit import RequestSpec
@@ -212,3 +214,12 @@ async def _until_quiet(service: Service) -> None:
         elif time.monotonic() - since >= _QUIET_S:
             return
         await asyncio.sleep(0.02)
+
+
+ROW = Row(
+    "authentication",
+    "Does only a valid token get in?",
+    Authentication,
+    observe,
+    CHECKS,
+)

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Sequence
 import httpx
 
 from harness.audit.bench import SECRET_NAMES, Bench
+from harness.audit.checks.configuration import CHECKS
 from harness.audit.experiments.error_answers import provoke
 from harness.audit.facts.configuration import Configuration, Ended, Start, Tree
 from harness.audit.lines import as_expected, declared_lines, send
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.audit.source_tree import scan
 from harness.model.request import RequestLine
@@ -157,3 +159,12 @@ async def _tree(bench: Bench, shared: Service) -> Tree:
         if name in bench.target.pass_env and any(word in name.lower() for word in SECRET_NAMES)
     }
     return await asyncio.to_thread(scan, bench.target.root, paths or None, values)
+
+
+ROW = Row(
+    "configuration",
+    "Is it configured by its environment, and does it refuse to start wrongly?",
+    Configuration,
+    observe,
+    CHECKS,
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from harness.audit.bench import Bench
+from harness.audit.checks.cors import CHECKS
 from harness.audit.facts.cors import Cors, CorsAnswer
+from harness.audit.row import Row
 from harness.audit.service import Service
 
 FOREIGN = "https://foreign.shakedown.test"
@@ -57,3 +59,12 @@ async def _ask(service: Service, kind: str, origin: str, path: str, preflight: b
 
 
 _NAMES = ("origin", "credentials", "methods", "headers")
+
+
+ROW = Row(
+    "cors",
+    "Do browsers let only trusted origins in?",
+    Cors,
+    observe,
+    CHECKS,
+)

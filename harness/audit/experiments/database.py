@@ -29,9 +29,11 @@ from harness.audit.app_sessions import (
     waiting,
 )
 from harness.audit.bench import Bench
+from harness.audit.checks.database import CHECKS
 from harness.audit.experiments.error_answers import without_postgres
 from harness.audit.facts.database import IDLE_S, Burst, Cut, DatabaseUse, Idle, Role, Tls
 from harness.audit.lines import are_declared, as_expected, filled, lines_to_ask, send
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.model.request import RequestLine
 
@@ -214,3 +216,12 @@ def forbids_tls(text: str) -> bool:
         return False
     asked = parse_qs(url.query)
     return asked.get("sslmode", asked.get("ssl", [""]))[0].lower() in ("disable", "allow", "false")
+
+
+ROW = Row(
+    "database",
+    "Is the database reached safely, and within bounds?",
+    DatabaseUse,
+    observe,
+    CHECKS,
+)

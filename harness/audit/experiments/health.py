@@ -14,8 +14,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from harness.audit.bench import Bench
+from harness.audit.checks.health import CHECKS
 from harness.audit.facts.health import Health, Outage, Round, Trouble
 from harness.audit.lines import lines_to_ask, send
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.faults.blackhole import Blackhole
 from harness.faults.fault import Link
@@ -183,3 +185,12 @@ class _Trial:
         if (stub := bench.rig.stubs.get(self._part)) is not None:
             via_proxy = (await stub.counts()).total
         return via_proxy, held.get(proxy.upstream.port, 0)
+
+
+ROW = Row(
+    "health",
+    "Do liveness and readiness tell the truth, and at once?",
+    Health,
+    observe,
+    CHECKS,
+)

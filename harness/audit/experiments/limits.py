@@ -6,9 +6,11 @@ import secrets
 
 from harness.audit.bench import Bench
 from harness.audit.big_body import growth_of, send_body
+from harness.audit.checks.limits import CHECKS
 from harness.audit.crowd import idle_connections, overload
 from harness.audit.facts.limits import Body, BodyKind, Limits, Overload, Proxy
 from harness.audit.nginx_file import read_nginx
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.audit.silence import retries, silent_database, silent_stub
 from harness.audit.timed_lines import TimedLines
@@ -98,3 +100,12 @@ def _read_proxy(bench: Bench) -> Proxy | None:
         return read_nginx(name, (bench.target.root / name).read_text("utf-8", "replace"))
     except OSError as error:
         return Proxy(name, wrong=f"it cannot be read ({error.strerror})")
+
+
+ROW = Row(
+    "limits",
+    "Do timeouts and limits hold, from the outside in?",
+    Limits,
+    observe,
+    CHECKS,
+)

@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 import httpx
 
 from harness.audit.bench import Bench
+from harness.audit.checks.logging import CHECKS
 from harness.audit.facts.logging import Leak, LogFile, Logging, PassedOn, Traced
 from harness.audit.lines import lines_to_ask, send
 from harness.audit.log_lines import levels_of, shape_of
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.model.request import RequestLine
 from harness.system.open_files import OpenFile, written_files
@@ -197,3 +199,12 @@ def is_log(file: OpenFile) -> bool:
     if file.path.startswith(_NO_LOGS) or "wgunicorn" in name or ".db" in name or ".sqlite" in name:
         return False
     return file.appends or ".log" in name
+
+
+ROW = Row(
+    "logging",
+    "Are the logs structured, complete and free of secrets?",
+    Logging,
+    observe,
+    CHECKS,
+)

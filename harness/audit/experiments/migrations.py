@@ -13,9 +13,11 @@ from contextlib import AsyncExitStack
 import asyncpg
 
 from harness.audit.bench import Bench, Ran
+from harness.audit.checks.migrations import CHECKS
 from harness.audit.ddl_watch import changes_of, watch_changes
 from harness.audit.facts.migrations import Boot, Command, Migrations, Twice, WayBack
 from harness.audit.lines import declared_lines, send
+from harness.audit.row import Row
 from harness.audit.schema import Schema, differences, read_schema
 from harness.audit.service import Service
 from harness.model.target import PostgresPart
@@ -172,3 +174,12 @@ def _told(ran: Ran) -> Command:
     words = [line.strip() for line in ran.output.splitlines() if line.strip()]
     last = words[-1][:300] if words and ran.exit_code != 0 else ""
     return Command(ran.exit_code, round(ran.took_s, 2), last)
+
+
+ROW = Row(
+    "migrations",
+    "Are migrations a step of their own, and is there a way back?",
+    Migrations,
+    observe,
+    CHECKS,
+)

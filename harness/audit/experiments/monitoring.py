@@ -18,10 +18,12 @@ import asyncpg
 import httpx
 
 from harness.audit.bench import Bench
+from harness.audit.checks.monitoring import CHECKS
 from harness.audit.envelopes import Event, read_events
 from harness.audit.facts.monitoring import MetricsSeen, Monitoring, Provoked, Reported, Scrape
 from harness.audit.lines import as_expected, lines_to_ask, send
 from harness.audit.provoke import tables_away, values_missing
+from harness.audit.row import Row
 from harness.audit.scrape import request_counters
 from harness.audit.service import Service
 from harness.audit.telltale import logged_as, told_in
@@ -239,3 +241,12 @@ async def _scrape(service: Service, path: str) -> Scrape:
     answers = await asyncio.gather(*(service.ask("GET", path) for _ in range(2 * service.workers)))
     pages = [request_counters(each.text) for each in answers if each is not None and each.status_code == 200]
     return Scrape(tuple(page for page in pages if page is not None))
+
+
+ROW = Row(
+    "monitoring",
+    "Are errors reported, scrubbed and tagged, and are the metrics right?",
+    Monitoring,
+    observe,
+    CHECKS,
+)

@@ -13,10 +13,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 from harness.audit.bench import Bench
+from harness.audit.checks.server import CHECKS
 from harness.audit.experiments.server_ending import end_with_requests
 from harness.audit.experiments.server_forging import forge
 from harness.audit.experiments.server_starting import replace_worker, see_cold_start
 from harness.audit.facts.server import ColdStart, Ending, Listening, Replacing, Server, Settings
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.faults.fault import Link
 from harness.probes import answer_by_each_worker
@@ -107,3 +109,12 @@ async def _hurt(bench: Bench, service: Service, links: dict[str, Link], own: _Ow
     own.up = bench.secrets.redact(await service.until_up())
     if not own.up:
         own.ending = await end_with_requests(bench, service, links)
+
+
+ROW = Row(
+    "server",
+    "Is the server set up for production?",
+    Server,
+    observe,
+    CHECKS,
+)

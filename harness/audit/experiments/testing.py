@@ -17,8 +17,10 @@ import httpx
 import numpy as np
 
 from harness.audit.bench import Bench
+from harness.audit.checks.testing import CHECKS
 from harness.audit.facts.testing import Asked, Documented, LineLoad, LoadSeen, Tried
 from harness.audit.lines import are_declared, as_expected, declared_lines, send
+from harness.audit.row import Row
 from harness.audit.service import Service
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
@@ -176,3 +178,12 @@ def _quantiles_ms(times: Any) -> tuple[float, float]:
     """Median and p99, −1 where there is nothing to tell."""
     found = quantiles(times)
     return (round(found.p50_ns / 1e6, 2), round(found.p99_ns / 1e6, 2)) if found else (-1.0, -1.0)
+
+
+ROW = Row(
+    "testing",
+    "Is it tried before it is deployed?",
+    Tried,
+    observe,
+    CHECKS,
+)
