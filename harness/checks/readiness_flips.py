@@ -188,6 +188,7 @@ def _old_workers(record: TrialRecord, span: Span) -> list[Stream]:
 def _wrong(record: TrialRecord, limits: Limits, stream: Stream) -> list[ProbeAnswered]:
     spec, found = record.trial.ready_probe, troubles(record)
     kept = [seen for seen in stream.probes if not was_on_hurt_worker(seen, found) and says(seen, spec) is not None]
+    kept = [seen for seen in kept if not _at_a_lift(record, seen)]
     down = [index for index, seen in enumerate(kept) if says(seen, spec) is False]
     hurt = bite(record)
     if hurt and stream.pid < 0 and hurts(record.trial, "worker"):
@@ -196,6 +197,17 @@ def _wrong(record: TrialRecord, limits: Limits, stream: Stream) -> list[ProbeAns
         lone = {i for i in near if i - 1 not in down and i + 1 not in down}
         down = [i for i in down if i not in lone]
     return [kept[index] for index in down]
+
+
+def _at_a_lift(record: TrialRecord, seen: ProbeAnswered) -> bool:
+    """Was it open while a link was made whole, or asked within a period after that?
+
+    Making it whole cuts the link's connections (Toxiproxy would wedge otherwise), so a no at that moment is our doing;
+    how soon it is over is for `recovers` to say.
+    """
+    after_ns = int(record.trial.ready_probe.period_s * 1e9)
+    lifts = [t.lifted for t in troubles(record) if t.lifted and t.what in (*record.trial.part_kinds, "ingress")]
+    return any(seen.done_ns >= lift.sent_ns and seen.sent_ns <= lift.done_ns + after_ns for lift in lifts)
 
 
 def _said(probe: ProbeAnswered) -> str:

@@ -151,6 +151,18 @@ def test_readiness_lost_on_a_late_machine_is_the_rigs() -> None:
     assert readiness(story).verdict == "fail"
 
 
+def test_a_no_while_the_link_is_made_whole_is_our_doing() -> None:
+    """The lift of a latency cuts the connections under it; a no before it, or long after, is the app's."""
+    lift_s = BITE_S + 8
+    for via in ("fresh", "pinned"):
+        at_the_lift = during(lift_s - 0.1, lift_s + 0.9, Reply(0.2, status=503), via)
+        assert readiness(Story(SLOW, ready=at_the_lift)).verdict == "pass"
+    for start_s in (lift_s - 3, lift_s + 1.6):
+        assert (
+            readiness(Story(SLOW, ready=during(start_s, start_s + 1.2, Reply(status=503), "fresh"))).verdict == "fail"
+        )
+
+
 def test_what_a_killed_worker_had_in_hand_is_not_readiness() -> None:
     at_the_kill = during(BITE_S, BITE_S + 0.2, Reply(0.05, -1, "eof"), "fresh")
     assert readiness(Story(KILLED, ready=at_the_kill)).verdict == "pass"
