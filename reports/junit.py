@@ -22,6 +22,11 @@ def junit_xml(name: str, verdicts: Sequence[TrialVerdict]) -> str:
     cases: list[ET.Element] = []
     for trial, place in zip(verdicts, _places(verdicts), strict=True):
         cases += _cases(trial, place)
+    return suite_xml(name, cases)
+
+
+def suite_xml(name: str, cases: Sequence[ET.Element]) -> str:
+    """One suite of these cases, with its counts."""
     counts = {
         "tests": len(cases),
         "failures": sum(1 for case in cases if case.find("failure") is not None),

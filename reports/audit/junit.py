@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from harness.model.audit import Finding, RowVerdict
+from reports.junit import suite_xml
 from reports.plain import plain, printable
 
 _TAG = {"fail": "failure", "inconclusive": "error"}
@@ -15,17 +16,7 @@ _TAG = {"fail": "failure", "inconclusive": "error"}
 def audit_junit(name: str, rows: Sequence[RowVerdict]) -> str:
     cases = [_case(row.row, finding) for row in rows for finding in row.findings]
     cases += [_untested(row) for row in rows if _untested_only(row)]
-    counts = {
-        "tests": len(cases),
-        "failures": sum(1 for case in cases if case.find("failure") is not None),
-        "errors": sum(1 for case in cases if case.find("error") is not None),
-        "skipped": sum(1 for case in cases if case.find("skipped") is not None),
-    }
-    attributes = {"name": printable(name), **{key: str(count) for key, count in counts.items()}}
-    root = ET.Element("testsuites", attributes)
-    ET.SubElement(root, "testsuite", attributes).extend(cases)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return suite_xml(name, cases)
 
 
 def _untested_only(row: RowVerdict) -> bool:

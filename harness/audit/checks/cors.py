@@ -37,10 +37,13 @@ def _trusted(facts: Cors) -> Told:
     if not facts.origins:
         return not_applicable("No trusted origin is declared.", _DECLARE)
     asked = [answer for answer in facts.answers if answer.kind == "trusted" and not answer.preflight]
-    shut_out = [answer for answer in asked if not answer.let_in]
-    if shut_out or not asked:
+    answered = [answer for answer in asked if answer.status >= 0]
+    if not answered:
+        return inconclusive("No request of a trusted origin was answered.")
+    shut_out = [answer for answer in answered if not answer.let_in]
+    if shut_out:
         return failed(
-            f"The trusted origin {shut_out[0].origin if shut_out else facts.origins[0]} is not let in.",
+            f"The trusted origin {shut_out[0].origin} is not let in.",
             "Add it to allow_origins, or take it out of audit.cors.origins.",
             shut_out=[_shown(answer) for answer in shut_out[:10]],
         )
@@ -66,7 +69,10 @@ def _credentials(facts: Cors) -> Told:
 
 
 def _few(facts: Cors) -> Told:
-    preflights = [answer for answer in facts.answers if answer.preflight and answer.status >= 0 and answer.let_in]
+    answered = [answer for answer in facts.answers if answer.preflight and answer.status >= 0]
+    if not answered:
+        return inconclusive("No preflight was answered.")
+    preflights = [answer for answer in answered if answer.let_in]
     if not preflights:
         return passed("No preflight was let in, so no method and no header is open.", preflights=0)
     wide = [
