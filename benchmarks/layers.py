@@ -34,7 +34,7 @@ REQUESTS = 40
 ROUNDS = 100
 WARM_UP = 300
 GOAL = 0.25
-ALL = "request-id,log,auth,metrics,headers,body-limit,deadline"
+ALL = "request-id,log,auth,metrics,headers,body-limit,end"
 VARIANTS = {
     "bare": "",
     "bare again": "",
@@ -44,7 +44,7 @@ VARIANTS = {
     "metrics": "metrics",
     "headers": "headers",
     "body limit": "body-limit",
-    "deadline, defects": "deadline",
+    "deadline, 500": "end",
     "all": ALL,
 }
 PATH = "/items?limit=10"

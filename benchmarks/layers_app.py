@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -14,11 +14,10 @@ from target_api import items
 from target_api.auth import current_user_id
 from target_api.body_limit import BodyLimit
 from target_api.database import Database
-from target_api.deadline import RequestDeadline
-from target_api.defects import Defects
 from target_api.headers import SecurityHeaders
 from target_api.logs import RequestLog, configure_logging
 from target_api.metrics import Metrics, RequestMetrics
+from target_api.request_end import RequestEnd
 from target_api.settings import Settings, load_settings
 from target_api.tokens import Tokens
 
@@ -29,15 +28,13 @@ class Nothing:
     def inc(self) -> None: ...
     def dec(self) -> None: ...
     def set(self, value: float) -> None: ...
+    def observe(self, value: float) -> None: ...
 
 
 class Unmeasured:
     """Stands in for Metrics where the pool is not to be measured."""
 
-    pool_size = pool_in_use = Nothing()
-
-    def waiting_for_connection(self) -> nullcontext[None]:
-        return nullcontext()
+    pool_size = pool_in_use = pool_waiting = pool_wait = Nothing()
 
 
 def make() -> FastAPI:
@@ -66,9 +63,8 @@ def lifespan_of(settings: Settings, metrics: Any) -> Any:
 
 def add_layers(app: FastAPI, layers: set[str], settings: Settings, metrics: Any) -> None:
     """In the order of target_api/main.py."""
-    if "deadline" in layers:
-        app.add_middleware(RequestDeadline, deadline_s=settings.request_deadline_s)
-        app.add_middleware(Defects)
+    if "end" in layers:
+        app.add_middleware(RequestEnd, deadline_s=settings.request_deadline_s)
     if "body-limit" in layers:
         app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     if "headers" in layers:

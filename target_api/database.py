@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -76,6 +77,7 @@ class Database:
     def __init__(self, settings: DatabaseSettings, metrics: Metrics) -> None:
         self.metrics = metrics
         self.acquire_timeout_s = settings.database_acquire_timeout_s
+        self.size = 0
         # min_size 0: nothing is connected before the first use, so the service starts while the database is away.
         self.pool = asyncpg.create_pool(
             **connect_options(settings),
@@ -90,12 +92,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
-        try:
-            with self.metrics.waiting_for_connection():
-                connection = await self.pool.acquire(timeout=self.acquire_timeout_s)
-        except UNAVAILABLE as error:
-            raise unavailable("connect", error) from error
-        self.metrics.pool_size.set(self.pool.get_size())
+        connection = await self.acquire()
         self.metrics.pool_in_use.inc()
         try:
             yield connection
@@ -106,6 +103,26 @@ class Database:
             # The answer is known by now. When giving back fails, the pool has dropped the connection already.
             with contextlib.suppress(*UNAVAILABLE):
                 await self.pool.release(connection, timeout=self.acquire_timeout_s)
+
+    async def acquire(self) -> PoolConnectionProxy:
+        began_s = time.perf_counter()
+        self.metrics.pool_waiting.inc()
+        try:
+            return await self.pool.acquire(timeout=self.acquire_timeout_s)
+        except UNAVAILABLE as error:
+            if isinstance(error, TimeoutError):
+                self.metrics.shed.labels("pool").inc()
+            raise unavailable("connect", error) from error
+        finally:
+            self.metrics.pool_waiting.dec()
+            self.metrics.pool_wait.observe(time.perf_counter() - began_s)
+            self.note_size()
+
+    def note_size(self) -> None:
+        """Told when it changes, which is seldom: each write to a metric costs a request its microsecond."""
+        if (size := self.pool.get_size()) != self.size:
+            self.size = size
+            self.metrics.pool_size.set(size)
 
     async def close(self) -> None:
         """pool.close() waits for the connections in use, without end: bounded here, then they are cut."""

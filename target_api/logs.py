@@ -7,14 +7,15 @@ request id. Probes are logged at DEBUG only, several a second for each worker wo
 import json
 import logging
 import logging.config
+import os
 import re
+import sys
 import time
 import uuid
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from target_api.redaction import redact
@@ -23,8 +24,10 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 access = logging.getLogger("target_api.access")
 
 ID_HEADER = "X-Request-ID"
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+RAW_HEADER = b"x-request-id"
+ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 PROBES = ("/health", "/ready", "/metrics")
+LEVELS = {logging.DEBUG: "debug", logging.INFO: "info"}
 
 encode = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder for each line
 
@@ -92,8 +95,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        asked = Headers(scope=scope).get(ID_HEADER, "")
-        current = asked if ACCEPTED_ID.fullmatch(asked) else uuid.uuid4().hex
+        current = asked_id(scope) or uuid.uuid4().hex
         request_id.set(current)  # never reset: the server gives every request a context of its own
         started_ns = time.monotonic_ns()
         status = 0
@@ -102,27 +104,38 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[ID_HEADER] = current
+                message["headers"] = [*message.get("headers", ()), (RAW_HEADER, current.encode())]
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
         finally:
             duration_ms = (time.monotonic_ns() - started_ns) / 1e6
-            write_access_line(scope, status, duration_ms)
+            write_access_line(scope, current, status, duration_ms)
 
 
-def write_access_line(scope: Scope, status: int, duration_ms: float) -> None:
+def asked_id(scope: Scope) -> str:
+    """The client's own id, if it is one that may stand in a log; else empty."""
+    for name, value in scope["headers"]:
+        if name == RAW_HEADER:
+            return value.decode() if ACCEPTED_ID.fullmatch(value) else ""
+    return ""
+
+
+def write_access_line(scope: Scope, request: str, status: int, duration_ms: float) -> None:
+    """The shape of JsonFormatter's lines without a LogRecord: it is written for each request, at a third of the cost.
+
+    It goes where logging_config() sends the others. A status of 0 says that no answer was begun here.
+    """
     level = logging.DEBUG if scope["path"] in PROBES and status == 200 else logging.INFO
-    fields = {
-        "method": scope["method"],
-        "path": scope["path"],
-        "status": status,  # 0: no answer was begun here
-        "duration_ms": round(duration_ms, 2),
-    }
-    if access.isEnabledFor(level):
-        # Not access.log(): it would walk the stack to find out that it was called from here.
-        said = (scope["method"], scope["path"], status)
-        record = logging.LogRecord(access.name, level, "", 0, "%s %s %d", said, None)
-        record.fields = fields
-        access.handle(record)
+    if not access.isEnabledFor(level):
+        return
+    now_s = time.time()
+    method, path = encode(scope["method"]), encode(redact(scope["path"]))
+    sys.stdout.write(
+        f'{{"time": "{utc(int(now_s))}.{int(now_s % 1 * 1000):03}Z", "level": "{LEVELS[level]}",'
+        f' "logger": "{access.name}", "pid": {os.getpid()}, "message": "{method[1:-1]} {path[1:-1]} {status}",'
+        f' "request_id": "{request}", "method": {method}, "path": {path}, "status": {status},'
+        f' "duration_ms": {duration_ms:.2f}}}\n'
+    )
+    sys.stdout.flush()

@@ -12,8 +12,6 @@ from starlette.responses import Response
 from target_api import __version__, items, metrics, probes, quotes, sign_in, users
 from target_api.body_limit import BodyLimit
 from target_api.database import Database, DatabaseUnavailable
-from target_api.deadline import RequestDeadline
-from target_api.defects import Defects
 from target_api.headers import CORS_EXPOSED, CORS_HEADERS, CORS_METHODS, DOCS, SecurityHeaders
 from target_api.logs import RequestLog, configure_logging
 from target_api.metrics import Metrics, RequestMetrics
@@ -22,6 +20,7 @@ from target_api.pricing import Pricing, PricingError
 from target_api.problems import EVERYWHERE, RETRY_AFTER, answer_with_problems, problem, responses
 from target_api.readiness import Readiness
 from target_api.reporting import flush_reports, start_reporting
+from target_api.request_end import RequestEnd
 from target_api.settings import Settings, load_settings
 from target_api.tokens import Tokens
 
@@ -60,8 +59,7 @@ async def pricing_failed(_: Request, error: Exception) -> Response:
 
 def add_layers(app: FastAPI, settings: Settings) -> None:
     """The last one added is the outermost: a request that ran into its deadline is logged as 504."""
-    app.add_middleware(RequestDeadline, deadline_s=settings.request_deadline_s)
-    app.add_middleware(Defects)
+    app.add_middleware(RequestEnd, deadline_s=settings.request_deadline_s)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     if settings.cors_origins:
         app.add_middleware(

@@ -6,8 +6,6 @@ a worker that died stay, its gauges go. Labels are bounded: a route is named by 
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -44,19 +42,6 @@ class Metrics:
 
     def gauge(self, name: str, what: str, over_workers: str = "livesum") -> Gauge:
         return Gauge(name, what, registry=self.registry, multiprocess_mode=over_workers)  # type: ignore[arg-type]
-
-    @contextmanager
-    def waiting_for_connection(self) -> Iterator[None]:
-        began_s = time.perf_counter()
-        self.pool_waiting.inc()
-        try:
-            yield
-        except TimeoutError:
-            self.shed.labels("pool").inc()
-            raise
-        finally:
-            self.pool_waiting.dec()
-            self.pool_wait.observe(time.perf_counter() - began_s)
 
     def text(self) -> bytes:
         if FOLDER not in os.environ:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,9 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from target_api.body_limit import BodyLimit
-from target_api.deadline import RequestDeadline
-from target_api.defects import Defects
-from target_api.logs import JsonFormatter, RequestLog
+from target_api.logs import JsonFormatter, RequestLog, access
+from target_api.request_end import RequestEnd
 
 SCOPE: Scope = {"type": "http", "method": "GET", "path": "/items", "headers": []}
 
@@ -35,7 +36,7 @@ async def raise_timeout(scope: Scope, receive: Receive, send: Send) -> None:
     raise TimeoutError("of the application itself")
 
 
-def call(app: Any) -> list[Message]:
+def call(app: Any, **scope: Any) -> list[Message]:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -44,12 +45,12 @@ def call(app: Any) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(app(dict(SCOPE), receive, send))
+    asyncio.run(app({**SCOPE, **scope}, receive, send))
     return sent
 
 
 def test_a_request_that_hangs_gets_a_504_with_a_body() -> None:
-    start, body = call(RequestDeadline(hang, 0.01))
+    start, body = call(RequestEnd(hang, 0.01))
     assert start["status"] == 504
     assert (b"retry-after", b"1") in start["headers"]
     assert (b"content-type", b"application/problem+json") in start["headers"]
@@ -58,20 +59,29 @@ def test_a_request_that_hangs_gets_a_504_with_a_body() -> None:
 
 
 def test_an_answer_in_time_is_left_alone() -> None:
-    assert [message.get("status") for message in call(RequestDeadline(answer, 5))] == [200, None]
+    assert [message.get("status") for message in call(RequestEnd(answer, 5))] == [200, None]
 
 
-@pytest.mark.parametrize("app", [begin_then_hang, raise_timeout])
-def test_what_cannot_be_answered_with_a_504_is_raised(app: Any) -> None:
+def test_an_answer_that_began_and_hangs_is_cut() -> None:
     with pytest.raises(TimeoutError):
-        call(RequestDeadline(app, 0.01))
+        call(RequestEnd(begin_then_hang, 0.01))
 
 
-def test_a_request_past_its_deadline_is_logged_as_504(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "target_api.access"):
-        start, _ = call(RequestLog(RequestDeadline(hang, 0.01)))
-    (record,) = caplog.records
-    line = json.loads(JsonFormatter().format(record))
+def test_a_timeout_of_the_application_itself_is_a_mistake() -> None:
+    assert call(RequestEnd(raise_timeout, 5))[0]["status"] == 500
+
+
+@pytest.fixture
+def at_info() -> Iterator[None]:
+    access.setLevel(logging.INFO)
+    yield
+    access.setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("at_info")
+def test_a_request_past_its_deadline_is_logged_as_504(capsys: pytest.CaptureFixture[str]) -> None:
+    start, _ = call(RequestLog(RequestEnd(hang, 0.01)))
+    line = json.loads(capsys.readouterr().out)
     assert (line["status"], line["path"], line["message"]) == (504, "/items", "GET /items 504")
     assert line["duration_ms"] >= 10
     assert any(name.lower() == b"x-request-id" for name, _ in start["headers"])
@@ -86,20 +96,43 @@ async def begin_then_fail(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("a mistake")
 
 
-def test_a_mistake_is_a_500_that_is_logged_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        start, body = call(RequestLog(Defects(fail)))
+@pytest.mark.usefixtures("at_info")
+def test_the_line_of_a_request_has_the_shape_of_every_other(capsys: pytest.CaptureFixture[str]) -> None:
+    path = '/items/"\u00e9\n\\?token=hunter2'
+    call(RequestLog(RequestEnd(answer, 5)), path=path, headers=[(b"x-request-id", b"abc-1")])
+    text = capsys.readouterr().out
+    line = json.loads(text)
+    record = logging.LogRecord(access.name, logging.INFO, "", 0, "a", (), None)
+    assert list(line)[:6] == [*json.loads(JsonFormatter().format(record)), "request_id"]
+    assert len(line["time"]) == len("2026-01-01T00:00:00.000Z")
+    assert line["path"] == '/items/"\u00e9\n\\?token=[redacted]'
+    assert line["message"] == f"GET {line['path']} 200"
+    assert line["request_id"] == "abc-1"
+    assert text.count("\n") == 1
+
+
+@pytest.mark.usefixtures("at_info")
+def test_an_id_that_may_not_stand_in_a_log_is_not_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    call(RequestLog(RequestEnd(answer, 5)), headers=[(b"x-request-id", b'a","x":"')])
+    assert re.fullmatch("[0-9a-f]{32}", json.loads(capsys.readouterr().out)["request_id"])
+
+
+@pytest.mark.usefixtures("at_info")
+def test_a_mistake_is_a_500_that_is_logged_once_with_its_traceback(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, body = call(RequestLog(RequestEnd(fail, 5)))
     problem = json.loads(body["body"])
     assert (start["status"], problem["detail"]) == (500, "Internal error.")
     assert problem["request_id"] == dict(start["headers"])[b"x-request-id"].decode()
-    traces = [record for record in caplog.records if record.exc_info]
-    assert [record.getMessage() for record in traces] == ["Unhandled ValueError in GET /items."]
-    assert [record.getMessage() for record in caplog.records if not record.exc_info] == ["GET /items 500"]
+    (trace,) = caplog.records
+    assert (trace.getMessage(), bool(trace.exc_info)) == ("Unhandled ValueError in GET /items.", True)
+    assert json.loads(capsys.readouterr().out)["message"] == "GET /items 500"
 
 
 def test_a_mistake_after_the_answer_began_cuts_it() -> None:
     with pytest.raises(ValueError, match="a mistake"):
-        call(Defects(begin_then_fail))
+        call(RequestEnd(begin_then_fail, 5))
 
 
 async def read_body(scope: Scope, receive: Receive, send: Send) -> None:
