@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.model.fault_traits import has_trait
 from harness.model.scenario import FaultUse, Ready, Scenario
 from harness.model.target import Scalar, Target
 from harness.model.trial import PlannedTrial
@@ -18,8 +19,6 @@ from harness.target_override import short_key
 from harness.timeline import length_s
 
 _NO_PART = ("ingress", "worker", "server", "client")
-_MILD = ("latency", "jitter", "bandwidth", "slice")
-"""Faults under which a part that readiness needs still answers."""
 BEYOND_DEADLINE_S = 3.0
 """How much longer a fault lasts that is to outlast the deadline: the slack of an answer, and the client's 2 s more."""
 
@@ -156,6 +155,6 @@ def _ready(ready: Ready, faults: Sequence[FaultUse], target: Target) -> Ready:
     needed = [use for use in parts if use.what in target.ready_needs]
     if ready == "down" and parts and len(parts) == len(faults) and not needed:
         return "up"
-    if ready == "up" and any(use.name not in _MILD for use in needed):
+    if ready == "up" and not all(has_trait(use.id, "mild") for use in needed):
         return "any"
     return ready

@@ -9,7 +9,7 @@ from typing import Self
 
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
-from harness.faults.fault import Link, Stage
+from harness.faults.fault import Held, Link, Stage
 from harness.login import log_in
 from harness.model.target import RequestLine, Scalar
 from harness.model.trial import PlannedTrial, Trial
@@ -117,7 +117,11 @@ class Stagehand:
 
     def stage(self, deployment: ProcessDeployment, prepared: Prepared) -> Stage:
         links = {**self.rig.links, "ingress": prepared.ingress}
-        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs)
+        held = {
+            name: Held(self.rig.postgres[name], database, self.reserved[name])
+            for name, database in self._databases.items()
+        }
+        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs, held)
 
     async def clear(self) -> None:
         """End what is left of the server, heal the links, drop what was made for this trial."""

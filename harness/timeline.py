@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.model.fault_traits import has_trait
 from harness.model.observation import PhaseName
 from harness.model.scenario import FaultUse, Scenario
 
@@ -56,7 +57,7 @@ def timeline(scenario: Scenario) -> tuple[Action, ...]:
 
 
 def ends_server(scenario: Scenario) -> bool:
-    return any(use.id == "server.sigterm" for use in scenario.faults)
+    return any(has_trait(use.id, "final") for use in scenario.faults)
 
 
 def _of_fault(scenario: Scenario, start_s: float, index: int, use: FaultUse) -> list[Action]:

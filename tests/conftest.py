@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from audit_rig import Audited
+    from fault_rig import Scene
 
 STRICT = os.environ.get("SHAKEDOWN_STRICT") == "1"
 
@@ -61,3 +62,12 @@ def twin_audit() -> Audited:
     from audit_rig import APPS, audit
 
     return audit(target=APPS / "bookings.toml")
+
+
+@pytest.fixture(scope="session")
+def faults() -> Iterator[Scene]:
+    """Real parts behind real proxies, for every test of a fault."""
+    from fault_rig import scene
+
+    with scene() as made:
+        yield made

@@ -11,7 +11,7 @@ from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, STARTS, Check, inconclusive, passed
-from .facts.troubles import SIGTERM, Trouble, first_bite_ns, planned, troubles
+from .facts.troubles import Trouble, first_bite_ns, planned, troubles
 
 
 def applies(record: TrialRecord) -> str | None:
@@ -47,7 +47,7 @@ def _doubt(record: TrialRecord, trouble: Trouble) -> str:
         return ""
     if trouble.proofs:
         return f"no evidence was found that {trouble.id} bites ({trouble.proofs[-1].why.rstrip('.')})"
-    if trouble.id == SIGTERM and record.of(ServerStopped):
+    if trouble.has("final") and record.of(ServerStopped):
         return ""
     return f"nothing was tried to prove {trouble.id}"
 

@@ -18,7 +18,7 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
-from .facts.troubles import SIGTERM, planned, sigterm_ns
+from .facts.troubles import ends_server, sigterm_ns
 
 NAME = "graceful-shutdown"
 _CUT = (
@@ -36,7 +36,7 @@ _CUT = (
 
 
 def applies(record: TrialRecord) -> str | None:
-    if SIGTERM in planned(record.trial) or any(seen.accepted_ns >= 0 for seen in record.of(InFlightEnded)):
+    if ends_server(record.trial) or any(seen.accepted_ns >= 0 for seen in record.of(InFlightEnded)):
         return None
     return "no request could be held open across SIGTERM"
 

@@ -22,7 +22,7 @@ from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusiv
 from .facts.machine import excused, for_the_rig, unfit_spans, unless_unfit
 from .facts.probes import Stream, fresh, known_ns, pids_before, pinned, says, was_on_hurt_worker
 from .facts.recovery import bite
-from .facts.troubles import SIGTERM, hurts, served_until_ns, service_span, troubles
+from .facts.troubles import hurts, served_until_ns, service_span, troubles
 
 NAME = "readiness-flips"
 _MIN_PROBES = 5
@@ -86,7 +86,7 @@ def _judge_down(record: TrialRecord, limits: Limits) -> Verdict:
 
 def _fault_window(record: TrialRecord) -> Span | None:
     """While it was surely broken: from the first fault in force to the first lift."""
-    found = [trouble for trouble in troubles(record) if trouble.id != SIGTERM]
+    found = [trouble for trouble in troubles(record) if not trouble.has("final")]
     if not found:
         return None
     start = min(trouble.applied.done_ns for trouble in found)

@@ -12,7 +12,14 @@ from harness.servers import SERVERS
 from scenarios import SCENARIOS, SUITES
 
 _WHAT = ("scenarios", "suites", "faults", "checks", "servers")
-_ON = {"link": "ingress, postgres, NAME", "http": "NAME", "worker": "worker", "server": "server"}
+_ON = {
+    "link": "ingress, postgres, NAME",
+    "http": "NAME",
+    "postgres": "postgres",
+    "worker": "worker",
+    "server": "server",
+    "client": "client",
+}
 
 Row = dict[str, object]
 

@@ -157,8 +157,8 @@ def _check_faults(planned: Plan, target: Target) -> None:
     for trial in planned.trials:
         for use in trial.scenario.faults:
             spec, part = spec_of(use), target.part(use.what)
-            if spec.on == "http" and (part is None or part.kind != "http"):
-                raise UsageError(f"{use.id} needs a part of kind http; {use.what} is none.")
+            if spec.on in ("http", "postgres") and (part is None or part.kind != spec.on):
+                raise UsageError(f"{use.id} needs a part of kind {spec.on}; {use.what} is none.")
 
 
 def _nothing_applies(planned: Plan, as_json: bool) -> int:

@@ -22,9 +22,9 @@ FAULTS: tuple[FaultSpec, ...] = (
 
 def _kind(what: str) -> tuple[str, ...]:
     """Which kinds of fault the first half of an id can take."""
-    if what in ("worker", "server"):
+    if what in ("worker", "server", "client"):
         return (what,)
-    return ("link",) if what in ("ingress", "postgres") else ("link", "http")
+    return {"ingress": ("link",), "postgres": ("link", "postgres")}.get(what, ("link", "http", "postgres"))
 
 
 def spec_of(use: FaultUse) -> FaultSpec:

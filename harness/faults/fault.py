@@ -10,6 +10,8 @@ from harness.deployment import Deployment
 from harness.errors import UsageError
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
+from harness.parts.postgres import Database, Postgres
+from harness.parts.postgres_reserved import Reserved
 from harness.parts.stub import Stub
 from harness.parts.toxiproxy import Proxy, Toxiproxy
 
@@ -44,6 +46,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A PostgreSQL of the trial: the server, the app's database in it, and our own session beside the proxy."""
+
+    server: Postgres
+    database: Database
+    reserved: Reserved
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What a fault may touch in a trial."""
 
@@ -51,6 +62,7 @@ class Stage:
     toxiproxy: Toxiproxy
     links: Mapping[str, Link]
     stubs: Mapping[str, Stub]
+    postgres: Mapping[str, Held] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +78,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """`on` says what it hurts: a proxied link, an HTTP part itself, a worker, or the server as a whole."""
+    """`on` says what it hurts: a proxied link, a part itself, a worker, the whole server, or what clients do."""
 
     name: str
-    on: Literal["link", "http", "worker", "server"]
+    on: Literal["link", "http", "postgres", "worker", "server", "client"]
     does: str
     build: Callable[[FaultUse, Stage], Actor]
     parameters: tuple[Parameter, ...] = ()

@@ -117,7 +117,7 @@ def _in_hand(record: TrialRecord, trouble: Trouble, rows: Rows) -> NDArray[np.bo
     """What the hurt worker may have had in hand, by the bound above."""
     broke = in_group(rows, FAILED | TIMED_OUT)
     ends = ends_ns(rows)
-    if trouble.name == "kill":
+    if trouble.has("fatal"):
         border = trouble.applied.done_ns + _KILL_SLACK_NS
         killed: NDArray[np.bool_] = broke & (rows["intended"] <= border) & (ends >= trouble.applied.sent_ns)
         return killed

@@ -26,7 +26,7 @@ from harness.model.target import Limits
 
 from .machine import excused
 from .probes import Stream, fresh, pids_at, pids_before, pinned, says, spec_of, steady_since
-from .troubles import SIGTERM, Trouble, served_until_ns, troubles
+from .troubles import Trouble, served_until_ns, troubles
 
 SECOND = 1_000_000_000
 WINDOWS = 3
@@ -117,7 +117,7 @@ def load_end_ns(record: TrialRecord) -> int:
 
 def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ()) -> Recovery | None:
     """None where the record knows no lift of a fault. `forgiven`: what is bad there is not counted."""
-    found = [trouble for trouble in troubles(record) if trouble.id != SIGTERM]
+    found = [trouble for trouble in troubles(record) if not trouble.has("final")]
     if not found or any(trouble.lifted is None and trouble.what != "worker" for trouble in found):
         return None
     lift_ns = max(_lift_ns(trouble) for trouble in found)
@@ -125,7 +125,7 @@ def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ())
     heard = _streams(record, Span(lift_ns, max(lift_ns, served_until_ns(record))))
     since = [(s.name, steady_since(s.probes, spec_of(record, kind), forgiven)) for kind, s in heard]
     allowed_ns = int(limits.recover_s * SECOND)
-    due_ns = allowed_ns + max(_lift_ns(t) + (_SUPERVISOR_SLACK_NS if t.name == "kill" else 0) for t in found)
+    due_ns = allowed_ns + max(_lift_ns(t) + (_SUPERVISOR_SLACK_NS if t.has("fatal") else 0) for t in found)
     worker_dues = [_worker_due_ns(record, trouble) for trouble in found if trouble.what == "worker"]
     known = [moment for _, moment in since if moment is not None]
     return Recovery(
@@ -180,12 +180,12 @@ def _unwatched(record: TrialRecord, found: Sequence[Trouble], span: Span) -> tup
 
 def _lift_ns(trouble: Trouble) -> int:
     """A kill is over at once, whenever it is said to be lifted."""
-    return trouble.applied.done_ns if trouble.name == "kill" or trouble.lifted is None else trouble.lifted.done_ns
+    return trouble.applied.done_ns if trouble.has("fatal") or trouble.lifted is None else trouble.lifted.done_ns
 
 
 def _worker_due_ns(record: TrialRecord, trouble: Trouble) -> int:
     """When a supervisor must have acted: a death is known at once, silence after its timeout, if it lasts so long."""
-    if trouble.name == "kill":
+    if trouble.has("fatal"):
         return trouble.applied.done_ns + _SUPERVISOR_SLACK_NS
     timeout_s = record.trial.server_settings.stuck_timeout_s
     if timeout_s is None:

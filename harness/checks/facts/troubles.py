@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.model.fault_traits import Trait, has_trait
 from harness.model.observation import BootEnded, FaultChanged, ServerStopped
 from harness.model.record import Span, TrialRecord
 from harness.model.scenario import FaultUse
 from harness.model.trial import Trial
-
-SIGTERM = "server.sigterm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,9 @@ class Trouble:
     @property
     def name(self) -> str:
         return self.id.partition(".")[2]
+
+    def has(self, trait: Trait) -> bool:
+        return has_trait(self.id, trait)
 
     @property
     def pid(self) -> int | None:
@@ -82,6 +84,10 @@ def hurts(trial: Trial, *whats: str) -> bool:
     return any(use.what in whats for use in trial.scenario.faults)
 
 
+def ends_server(trial: Trial) -> bool:
+    return any(has_trait(use.id, "final") for use in trial.scenario.faults)
+
+
 def untouched_lines(record: TrialRecord) -> tuple[int, ...]:
     """The request lines that need nothing of what is broken in this trial."""
     broken = {trouble.what for trouble in troubles(record)}
@@ -106,7 +112,7 @@ def boot_ended_ns(record: TrialRecord) -> int | None:
 
 def sigterm_ns(record: TrialRecord) -> int:
     """When the service was asked to end; the end of the record where it never was."""
-    moments = [t.applied.sent_ns for t in troubles(record) if t.id == SIGTERM]
+    moments = [t.applied.sent_ns for t in troubles(record) if t.has("final")]
     moments += [seen.sent_ns for seen in record.of(ServerStopped) if seen.ended_by != "itself"]
     return min(moments, default=record.last_ns)
 

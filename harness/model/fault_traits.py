@@ -1,0 +1,25 @@
+"""What a fault means beyond its own doing, for those who plan and judge: a name is here only if it means one of these.
+
+`mild`: the part behind the link still answers, so a readiness that needs it may stay up. `fatal`: a worker that it
+hits is dead at once, and its supervisor may know at once. `final`: it ends the server, so that the drain follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+Trait = Literal["mild", "fatal", "final"]
+
+TRAITS: Mapping[str, tuple[Trait, ...]] = {
+    "link.latency": ("mild",),
+    "worker.kill": ("fatal",),
+    "server.sigterm": ("final",),
+}
+
+
+def has_trait(fault_id: str, trait: Trait) -> bool:
+    """`fault_id` as in a scenario; the name of a part, or `ingress`, stands for its link or for the part itself."""
+    what, _, name = fault_id.partition(".")
+    kinds = (what,) if what in ("worker", "server", "client") else ("link", "http", "postgres")
+    return any(trait in TRAITS.get(f"{kind}.{name}", ()) for kind in kinds)

@@ -1,0 +1,136 @@
+"""Real parts behind real proxies, and the stage on which faults of links and parts act. No server: nobody needs one.
+
+Started once for all tests of faults. A test leaves every link and every part whole: that is what it tests.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import asyncpg
+from parts_rig import bench
+
+from harness.deployment import Deployment
+from harness.faults import spec_of
+from harness.faults.fault import Actor, Held, Link, Stage
+from harness.model.scenario import FaultUse
+from harness.model.target import HttpPart, PostgresPart, Scalar
+from harness.parts.postgres import start_postgres
+from harness.parts.stub import start_stub
+from harness.parts.toxiproxy import ProxyState, start_toxiproxy
+
+
+@dataclass
+class Scene:
+    """`db` is a PostgreSQL, `rates` an HTTP dependency; both are names that a user could have given."""
+
+    stage: Stage
+    run: Callable[[Coroutine[Any, Any, None]], None]
+
+    def actor(self, id: str, **parameters: Scalar) -> Actor:
+        use = FaultUse(id, parameters=parameters)
+        return spec_of(use).build(use, self.stage)
+
+    def link(self, name: str) -> Link:
+        return self.stage.links[name]
+
+    @property
+    def held(self) -> Held:
+        return self.stage.postgres["db"]
+
+    async def session(self, **options: Any) -> asyncpg.Connection:
+        """The app's way in: its own role, through the proxy."""
+        where, database = self.link("db").proxy.listen, self.held.database
+        return await asyncpg.connect(
+            host=where.host,
+            port=where.port,
+            user=database.user,
+            password=database.password,
+            database=database.name,
+            ssl=False,
+            **{"timeout": 5, **options},
+        )
+
+    async def is_whole(self) -> bool:
+        """No toxic on any link, every proxy on, and both parts answer over new connections."""
+        for link in self.stage.links.values():
+            if await self.stage.toxiproxy.state(link.proxy) != ProxyState(True, ()):
+                return False
+        session = await self.session()
+        answered = await session.fetchval("SELECT 1") == 1
+        await session.close()
+        return answered and (await get(self.link("rates")))[0] == 200
+
+
+@contextmanager
+def scene() -> Iterator[Scene]:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        stage = runner.run(stack.enter_async_context(_made()))
+        try:
+            yield Scene(stage, runner.run)
+        finally:
+            runner.run(stack.aclose())
+
+
+@asynccontextmanager
+async def _made() -> AsyncIterator[Stage]:
+    async with bench() as here:
+        toxiproxy = await start_toxiproxy(here.spawner, here.ports, here.folder, print)
+        server = await start_postgres(PostgresPart("db"), here.spawner, here.ports, here.folder)
+        stub = await start_stub(HttpPart("rates"), here.spawner, here.ports, here.folder)
+        try:
+            await server.make_template()
+            database = await server.clone("faults")
+            reserved = await server.reserve(database.name)
+            links = {
+                "db": Link("db", "postgres", await toxiproxy.create("db", server.address)),
+                "rates": Link("rates", "http", await toxiproxy.create("rates", stub.address)),
+            }
+            held = {"db": Held(server, database, reserved)}
+            yield Stage(cast(Deployment, None), toxiproxy, links, {"rates": stub}, held)
+            await reserved.close()
+        finally:
+            await stub.stop()
+            await server.stop()
+            await toxiproxy.stop()
+
+
+async def get(link: Link, path: str = "/", timeout_s: float = 5.0) -> tuple[int, bytes]:
+    """Status and body over a new connection through the proxy."""
+    async with asyncio.timeout(timeout_s):
+        reader, writer = await asyncio.open_connection(link.proxy.listen.host, link.proxy.listen.port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read()
+        finally:
+            writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+async def median_ms(ask: Callable[[], Coroutine[Any, Any, object]], times: int = 5) -> float:
+    """What one of them takes, by the median of a few."""
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await ask()
+        took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+@asynccontextmanager
+async def applied(actor: Actor) -> AsyncIterator[None]:
+    """On, proved, and off again whatever happens."""
+    await actor.apply()
+    try:
+        proof = await actor.prove()
+        assert proof.ok, proof
+        yield
+    finally:
+        await actor.lift()
+        await actor.lift()  # it may come twice

@@ -1,0 +1,55 @@
+"""Each fault of a link bites as much as it says, on open and on new connections, and leaves nothing behind."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from fault_rig import Scene, applied, get, median_ms
+
+pytestmark = pytest.mark.real
+
+CUT = (asyncpg.ConnectionDoesNotExistError, asyncpg.InterfaceError, ConnectionError)
+
+
+def test_latency_adds_what_was_asked_to_open_and_to_new_connections(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        plain_ms = await median_ms(lambda: session.fetchval("SELECT 1"))
+        connect_ms = await median_ms(lambda: get(faults.link("rates")))
+        async with applied(faults.actor("db.latency", latency_ms=100)):
+            assert await median_ms(lambda: session.fetchval("SELECT 1")) - plain_ms == pytest.approx(100, rel=0.1)
+        async with applied(faults.actor("rates.latency", latency_ms=100)):
+            assert await median_ms(lambda: get(faults.link("rates"))) - connect_ms == pytest.approx(100, rel=0.1)
+        assert await faults.is_whole()
+        session.terminate()
+
+    faults.run(see())
+
+
+def test_a_blackhole_passes_nothing_closes_nothing_and_closes_at_its_lift(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        async with applied(faults.actor("db.blackhole")):
+            asked = asyncio.ensure_future(session.fetchval("SELECT 1"))
+            done, _ = await asyncio.wait({asked}, timeout=0.5)
+            assert not done
+            with pytest.raises(TimeoutError):
+                await faults.session(timeout=0.5)
+        with pytest.raises(CUT):
+            await asyncio.wait_for(asked, 2)
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_refuse_cuts_open_connections_and_turns_new_ones_away(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        async with applied(faults.actor("db.refuse")):
+            with pytest.raises(CUT):
+                await asyncio.wait_for(session.fetchval("SELECT 1"), 1)
+            with pytest.raises(ConnectionRefusedError):
+                await faults.session()
+        assert await faults.is_whole()
+
+    faults.run(see())
