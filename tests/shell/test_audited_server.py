@@ -9,6 +9,7 @@ pytestmark = pytest.mark.real
 
 TOO_MANY = str(2 * len(os.sched_getaffinity(0)) + 2)
 BAD = {
+    "cut_on_shutdown": {"graceful-shutdown"},
     "debug_port": {"bound-right"},
     "endless_grace": {"timeouts-set"},
     "needs_database": {"boots-without-database"},
