@@ -9,6 +9,7 @@ from . import (
     liveness_holds,
     load_proven,
     machine_fit,
+    no_duplicates,
     no_orphans,
     no_stuck_workers,
     nothing_lost,
@@ -36,4 +37,5 @@ CHECKS = (
     latency_slo.CHECK,
     requests_bounded.CHECK,
     nothing_lost.CHECK,
+    no_duplicates.CHECK,
 )
