@@ -121,7 +121,7 @@ class Stagehand:
             name: Held(self.rig.postgres[name], database, self.reserved[name])
             for name, database in self._databases.items()
         }
-        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs, held)
+        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs, held, self.planned.seed)
 
     async def clear(self) -> None:
         """End what is left of the server, heal the links, drop what was made for this trial."""

@@ -5,7 +5,22 @@ from __future__ import annotations
 import difflib
 
 from harness.errors import UsageError
-from harness.faults import blackhole, freeze, kill, latency, refuse, sigterm, slow
+from harness.faults import (
+    accept_then_hang,
+    bandwidth,
+    blackhole,
+    cut_after,
+    flap,
+    freeze,
+    half_open,
+    kill,
+    latency,
+    refuse,
+    reset,
+    sigterm,
+    slice,
+    slow,
+)
 from harness.faults.fault import FaultSpec
 from harness.model.scenario import FaultUse
 
@@ -13,6 +28,13 @@ FAULTS: tuple[FaultSpec, ...] = (
     latency.FAULT,
     blackhole.FAULT,
     refuse.FAULT,
+    bandwidth.FAULT,
+    slice.FAULT,
+    reset.FAULT,
+    cut_after.FAULT,
+    flap.FAULT,
+    accept_then_hang.FAULT,
+    half_open.FAULT,
     slow.FAULT,
     freeze.FAULT,
     kill.FAULT,

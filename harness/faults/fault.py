@@ -56,13 +56,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a fault may touch in a trial."""
+    """What a fault may touch in a trial, and the seed of what it leaves to chance."""
 
     deployment: Deployment
     toxiproxy: Toxiproxy
     links: Mapping[str, Link]
     stubs: Mapping[str, Stub]
     postgres: Mapping[str, Held] = field(default_factory=dict)
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

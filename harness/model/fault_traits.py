@@ -13,6 +13,8 @@ Trait = Literal["mild", "fatal", "final"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
+    "link.bandwidth": ("mild",),
+    "link.slice": ("mild",),
     "worker.kill": ("fatal",),
     "server.sigterm": ("final",),
 }

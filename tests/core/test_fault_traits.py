@@ -16,7 +16,9 @@ def test_every_name_is_a_fault() -> None:
         ("worker.kill", "fatal", True),
         ("postgres.kill", "fatal", False),
         ("pricing.latency", "mild", True),
+        ("ingress.slice", "mild", True),
         ("ingress.refuse", "mild", False),
+        ("postgres.reset", "mild", False),
         ("server.sigterm", "final", True),
     ],
 )

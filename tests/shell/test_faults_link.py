@@ -53,3 +53,47 @@ def test_refuse_cuts_open_connections_and_turns_new_ones_away(faults: Scene) -> 
         assert await faults.is_whole()
 
     faults.run(see())
+
+
+def test_bandwidth_lets_each_connection_carry_its_rate(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        async with applied(faults.actor("db.bandwidth", rate_kb_per_s=200)):
+            assert await median_ms(lambda: large(session, 60_000), 3) == pytest.approx(300, rel=0.2)
+            one, other = await asyncio.gather(faults.session(), faults.session())
+            # It is the connection that is narrow, not the link.
+            assert await median_ms(lambda: both(one, other, 60_000), 1) == pytest.approx(300, rel=0.3)
+        assert await faults.is_whole()
+        for each in (session, one, other):
+            each.terminate()
+
+    faults.run(see())
+
+
+def test_slice_hands_over_in_pieces_and_loses_nothing(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        plain_ms = await median_ms(lambda: large(session, 10_000))
+        async with applied(faults.actor("db.slice", size_bytes=100, delay_us=1000)):
+            assert await median_ms(lambda: large(session, 10_000), 3) - plain_ms >= 100
+            reader, writer = await asyncio.open_connection(*address(faults))
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert len(await reader.read(65_536)) <= 100
+            writer.close()
+        assert await faults.is_whole()
+        session.terminate()
+
+    faults.run(see())
+
+
+async def large(session: asyncpg.Connection, size: int) -> None:
+    assert len(await session.fetchval("SELECT repeat('x', $1::int)", size)) == size
+
+
+async def both(one: asyncpg.Connection, other: asyncpg.Connection, size: int) -> None:
+    await asyncio.gather(large(one, size), large(other, size))
+
+
+def address(faults: Scene) -> tuple[str, int]:
+    where = faults.link("rates").proxy.listen
+    return where.host, where.port

@@ -1,0 +1,85 @@
+"""Flap a link: down and up by turns, beginning with down, as a switch port or a failing-over part does.
+
+Down is what `refuse` is: open connections are closed, new ones refused. Each turn lasts its period times a factor from
+0.75 to 1.25 that the trial's seed decides, so that no client's own clock can keep in step with it. Each time that the
+link is up again invites everybody at once (F39, F60).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+from harness.faults import canary
+from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Parameter, Proof, Stage
+from harness.faults.repeating import Repeating
+from harness.model.scenario import FaultUse
+from harness.parts.toxiproxy import Toxiproxy
+
+SPREAD = 0.25
+
+
+def periods_s(seed: int, down_ms: float, up_ms: float, turns: int) -> list[float]:
+    """How long each turn lasts, down first."""
+    chance = random.Random(seed)
+    lengths = (down_ms / 1000, up_ms / 1000)
+    return [lengths[turn % 2] * chance.uniform(1 - SPREAD, 1 + SPREAD) for turn in range(turns)]
+
+
+@dataclass(slots=True)
+class Flap:
+    toxiproxy: Toxiproxy
+    link: Link
+    down_ms: float
+    up_ms: float
+    seed: int
+    down: bool = False
+    turns: Repeating | None = field(default=None)
+
+    async def apply(self) -> Evidence:
+        self.turns = Repeating(self._turn)
+        await self.turns.start()
+        return {"down_ms": self.down_ms, "up_ms": self.up_ms}
+
+    async def _turn(self) -> float:
+        """The other state, and how long it holds."""
+        turn = self.turns.steps if self.turns else 0
+        self.down = not self.down
+        await (self.toxiproxy.disable if self.down else self.toxiproxy.enable)(self.link.proxy)
+        return periods_s(self.seed, self.down_ms, self.up_ms, turn + 1)[turn]
+
+    async def prove(self) -> Proof:
+        """Waits until a canary was refused and another answered, two turns at most."""
+        seen: set[str] = set()
+        end = time.monotonic() + 2 * (1 + SPREAD) * (self.down_ms + self.up_ms) / 1000
+        while not {"refused", "answered"} <= seen and time.monotonic() < end:
+            seen.add((await canary.send(self.link)).outcome)
+            await asyncio.sleep(0.05)
+        told = " and ".join(f"“{outcome}”" for outcome in sorted(seen))
+        why = f"Canaries to the {self.link.name} proxy were {told}."
+        return Proof({"refused", "answered"} <= seen, why, {"canaries": " ".join(sorted(seen))})
+
+    async def lift(self) -> Evidence:
+        if self.turns is not None:
+            await self.turns.stop()
+        await self.toxiproxy.heal(self.link.proxy)
+        return {"times_down": ((self.turns.steps if self.turns else 0) + 1) // 2}
+
+
+def _build(use: FaultUse, stage: Stage) -> Actor:
+    down_ms, up_ms = FAULT.value(use, "down_ms"), FAULT.value(use, "up_ms")
+    return Flap(stage.toxiproxy, stage.links[use.what], down_ms, up_ms, stage.seed)
+
+
+FAULT = FaultSpec(
+    name="flap",
+    on="link",
+    does="the link is down for about down_ms and up for about up_ms, by turns that the seed varies",
+    build=_build,
+    parameters=(
+        Parameter("down_ms", 1000, 200, 60_000, "the mean of a turn in which it refuses"),
+        Parameter("up_ms", 1000, 200, 60_000, "the mean of a turn in which it is whole"),
+    ),
+)

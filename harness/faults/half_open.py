@@ -1,0 +1,58 @@
+"""Half-open: every packet of a link is lost, in both directions, without a word, as behind a firewall that forgot.
+
+Nothing is acknowledged and nothing refused: connections stay open on the app's side, sending fills its buffers, a new
+connection hangs in its handshake (F35, and keep-alive or TCP_USER_TIMEOUT would notice, unlike under `blackhole`). The
+kernel drops at the proxy's sockets of this link alone, so nothing else on the machine is touched. After the lift what
+was sent is sent again, by the kernels' clocks: a connection may need as long again as the fault took.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults import canary
+from harness.faults.ends import ends_of, lose, lose_nothing
+from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
+from harness.faults.witness import Witness, told
+from harness.model.scenario import FaultUse
+from harness.parts.toxiproxy import Toxiproxy
+from harness.system.borrowed import DROP_ALL
+
+
+@dataclass(slots=True)
+class HalfOpen:
+    toxiproxy: Toxiproxy
+    link: Link
+    witness: Witness | None = None
+
+    async def apply(self) -> Evidence:
+        self.witness = await Witness.open(self.link)
+        lose(self.toxiproxy, ends_of(self.toxiproxy, self.link).listener, DROP_ALL)  # first: nothing comes in between
+        return {"sockets": lose(self.toxiproxy, ends_of(self.toxiproxy, self.link).connections, DROP_ALL)}
+
+    async def prove(self) -> Proof:
+        open_one = await self.witness.ask(0.5) if self.witness else "never open"
+        echo = await canary.send(self.link, timeout_s=0.5)
+        evidence: Evidence = {"open_connection": open_one, "canary": echo.outcome, "canary_connected": echo.connected}
+        return Proof(
+            open_one == echo.outcome == "silent" and not echo.connected,
+            told(self.link, open_one, echo.outcome),
+            evidence,
+        )
+
+    async def lift(self) -> Evidence:
+        if self.witness is not None:
+            await self.witness.close()
+        ends = ends_of(self.toxiproxy, self.link)
+        lose_nothing(self.toxiproxy, ends.listener | ends.connections)
+        await self.toxiproxy.heal(self.link.proxy)
+        return {}
+
+
+def _build(use: FaultUse, stage: Stage) -> Actor:
+    return HalfOpen(stage.toxiproxy, stage.links[use.what])
+
+
+FAULT = FaultSpec(
+    name="half-open", on="link", does="every packet of the link is lost, nothing is closed or refused", build=_build
+)
