@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -47,9 +48,12 @@ def _faults() -> list[Row]:
             {"name": p.name, "default": p.default, "low": p.low, "high": p.high, "help": p.help}
             for p in spec.parameters
         ]
+        choices = [
+            {"name": c.name, "default": c.default, "accepted": list(c.accepted), "help": c.help} for c in spec.choices
+        ]
         where = _ON[spec.on]
         named = f"{{{where}}}" if "," in where or where == "NAME" else where
-        rows.append({"name": f"{named}.{spec.name}", "asks": spec.does, "parameters": parameters})
+        rows.append({"name": f"{named}.{spec.name}", "asks": spec.does, "parameters": parameters, "choices": choices})
     return rows
 
 
@@ -94,4 +98,11 @@ def _parameters(row: Row) -> list[str]:
     given = row.get("parameters")
     if not isinstance(given, list):
         return []
-    return [f"{p['name']} = {p['default']:g} ({p['low']:g} to {p['high']:g}): {p['help']}" for p in given]
+    numbers = [f"{p['name']} = {p['default']:g} ({p['low']:g} to {p['high']:g}): {p['help']}" for p in given]
+    words = row.get("choices")
+    return numbers + ([_word(choice) for choice in words] if isinstance(words, list) else [])
+
+
+def _word(choice: dict[str, Any]) -> str:
+    accepted = ", ".join(choice["accepted"]) or "any text"
+    return f"{choice['name']} = {choice['default']} ({accepted}): {choice['help']}"

@@ -10,9 +10,11 @@ from harness.faults import (
     bandwidth,
     blackhole,
     cut_after,
+    error,
     flap,
     freeze,
     half_open,
+    hang,
     kill,
     latency,
     refuse,
@@ -20,6 +22,8 @@ from harness.faults import (
     sigterm,
     slice,
     slow,
+    trickle,
+    wrong_body,
 )
 from harness.faults.fault import FaultSpec
 from harness.model.scenario import FaultUse
@@ -36,6 +40,10 @@ FAULTS: tuple[FaultSpec, ...] = (
     accept_then_hang.FAULT,
     half_open.FAULT,
     slow.FAULT,
+    error.FAULT,
+    hang.FAULT,
+    wrong_body.FAULT,
+    trickle.FAULT,
     freeze.FAULT,
     kill.FAULT,
     sigterm.FAULT,

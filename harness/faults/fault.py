@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -78,6 +79,17 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A word that a fault takes: one of `accepted`, or where that is empty a text that fits `pattern`."""
+
+    name: str
+    default: str
+    help: str
+    accepted: tuple[str, ...] = ()
+    pattern: str = ".*"
+
+
+@dataclass(frozen=True, slots=True)
 class FaultSpec:
     """`on` says what it hurts: a proxied link, a part itself, a worker, the whole server, or what clients do."""
 
@@ -86,6 +98,12 @@ class FaultSpec:
     does: str
     build: Callable[[FaultUse, Stage], Actor]
     parameters: tuple[Parameter, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+    def word(self, use: FaultUse, name: str) -> str:
+        """A choice in this use: given, or its default."""
+        default = next(choice.default for choice in self.choices if choice.name == name)
+        return str(use.parameters.get(name, default))
 
     def value(self, use: FaultUse, name: str) -> float:
         """A parameter's value in this use: given, or its default."""
@@ -96,12 +114,25 @@ class FaultSpec:
     def check(self, use: FaultUse) -> None:
         """UsageError for a parameter that is not known or out of bounds."""
         known = {parameter.name: parameter for parameter in self.parameters}
+        words = {choice.name: choice for choice in self.choices}
         for name, given in use.parameters.items():
+            if name in words:
+                _check_word(use, words[name], given)
+                continue
             if name not in known:
-                accepted = ", ".join(known) or "none"
+                accepted = ", ".join([*known, *words]) or "none"
                 raise UsageError(f"{use.id} does not take {name!r}; it takes: {accepted}.")
             spec = known[name]
             if isinstance(given, (str, bool)) or not spec.low <= given <= spec.high:
                 raise UsageError(
                     f"{use.id}: {name} must be a number from {spec.low:g} to {spec.high:g}, not {given!r}."
                 )
+
+
+def _check_word(use: FaultUse, choice: Choice, given: Scalar) -> None:
+    fits = isinstance(given, str) and (
+        given in choice.accepted if choice.accepted else re.fullmatch(choice.pattern, given) is not None
+    )
+    if not fits:
+        accepted = " or ".join(f'"{word}"' for word in choice.accepted) or f"a text that says {choice.help}"
+        raise UsageError(f"{use.id}: {choice.name} must be {accepted}, not {given!r}.")

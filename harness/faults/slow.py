@@ -20,7 +20,7 @@ class Slow:
     latency_ms: float
 
     async def apply(self) -> Evidence:
-        await self.stub.program([Behaviour(path="*", latency_ms=self.latency_ms)])
+        await self.stub.program([Behaviour(path="*", latency_ms=self.latency_ms)], by="slow")
         return {"latency_ms": self.latency_ms}
 
     async def prove(self) -> Proof:
@@ -32,7 +32,7 @@ class Slow:
         )
 
     async def lift(self) -> Evidence:
-        await self.stub.program([])
+        await self.stub.program([], by="slow")
         return {}
 
 

@@ -1,6 +1,7 @@
 """An HTTP dependency of the app: our programmable stub, in a process of its own.
 
-What it does wrong is programmed for each path: slower by so much, errors at a rate, or no answer at all.
+What it does wrong is programmed for each path: slower by so much, errors at a rate, no answer at all, another body than
+was agreed, or one that comes in pieces.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _SERVER = Path(__file__).with_name("stub_server.py")
 _READY_S = 10.0
 _ANSWER_S = 3.0
 _PORT_TRIES = 5
+BODIES = ("any", "truncated", "other-type", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Behaviour:
     """What goes wrong on `path` (a `*` at the end matches any rest), on top of the part's own route.
 
     `latency_ms` is added; a share `error_rate` of the requests, drawn with the programme's seed, gets `status`; with
-    `hang` a request is read and never answered, even when the behaviour is lifted.
+    `hang` a request is read and never answered, even when the behaviour is lifted. `body` puts another body in place of
+    the right one; with `trickle_ms` the body comes in pieces over that time. `share` is for these three.
     """
 
     path: str = "*"
@@ -39,22 +42,35 @@ class Behaviour:
     error_rate: float = 0.0
     status: int = 503
     hang: bool = False
+    body: str = ""
+    trickle_ms: float = 0.0
+    share: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.latency_ms < 0 or not 0 <= self.error_rate <= 1 or not 200 <= self.status <= 599:
+        rates = (self.error_rate, self.share)
+        if min(self.latency_ms, self.trickle_ms) < 0 or not all(0 <= rate <= 1 for rate in rates):
             raise UsageError(
-                f"A behaviour on {self.path} needs latency_ms of at least 0, error_rate from 0 to 1"
-                " and status from 200 to 599."
+                f"A behaviour on {self.path} needs latency_ms and trickle_ms of at least 0, error_rate and share"
+                " from 0 to 1."
+            )
+        if not 200 <= self.status <= 599 or self.body not in ("", *BODIES):
+            raise UsageError(
+                f"A behaviour on {self.path} needs a status from 200 to 599, and a body of: {', '.join(BODIES)}."
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Requests that came since the start: how many got no answer, how many a programmed error; open connections."""
+    """Requests that came since the start; of them without an answer, with an error, another body, a body in pieces.
+
+    `peers` are the connections that are open.
+    """
 
     total: int
     hung: int
     failed: int
+    garbled: int = 0
+    trickled: int = 0
     by_path: Mapping[str, int] = field(default_factory=dict)
     peers: tuple[int, ...] = ()
 
@@ -74,13 +90,25 @@ class Stub:
         """What `{part.KEY}` of a target file stands for, with the address of the proxy."""
         return {"host": host, "port": str(port), "url": f"http://{host}:{port}"}
 
-    async def program(self, behaviours: Sequence[Behaviour], *, seed: int = 0) -> None:
-        """From now on these hold, the first that fits a path; none: all is well again."""
-        await self._orders.ask("program", behaviours=[asdict(behaviour) for behaviour in behaviours], seed=seed)
+    async def program(self, behaviours: Sequence[Behaviour], *, by: str = "", seed: int = 0) -> None:
+        """From now on these hold, the first that fits a path, on top of what others than `by` have programmed.
+
+        Without behaviours: what `by` has programmed is over; without both, all is well again.
+        """
+        held = [asdict(behaviour) for behaviour in behaviours]
+        await self._orders.ask("program", by=by, behaviours=held, seed=seed)
 
     async def counts(self) -> Counts:
         told = await self._orders.ask("counts")
-        return Counts(told["total"], told["hung"], told["failed"], told["by_path"], tuple(told["peers"]))
+        return Counts(
+            total=told["total"],
+            hung=told["hung"],
+            failed=told["failed"],
+            garbled=told["garbled"],
+            trickled=told["trickled"],
+            by_path=told["by_path"],
+            peers=tuple(told["peers"]),
+        )
 
     async def recent(self) -> list[str]:
         """Heads of the last requests, at most 50, oldest first: the first line, then the headers. May hold secrets."""

@@ -3,9 +3,11 @@
 Started by path (`python -I stub_server.py PORT`), so that nothing of ours is imported and it is up in a moment. Every
 path is the app's; orders and answers are JSON lines on stdin and stdout, and the end of stdin is the end of the stub.
 
-    {"id": 1, "do": "program", "routes": […], "behaviours": […], "seed": 7}    ->  {"id": 1}
+    {"id": 1, "do": "program", "routes": […], "by": "slow", "behaviours": […], "seed": 7}    ->  {"id": 1}
     {"id": 2, "do": "counts"}                                                  ->  {"id": 2, "total": 12, …}
     {"id": 3, "do": "recent"}                                                  ->  {"id": 3, "heads": ["GET / …"]}
+
+Behaviours are kept for each `by`: of each the first that fits a path holds, and what several do adds up.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import random
 import sys
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +27,9 @@ _MAX_PATHS = 1000
 _MAX_HEADS = 50
 _REST = "(other paths)"
 _NO_BODY = (204, 304)
+_JSON = "application/json"
+_PIECE_S = 0.2
+_BODIES = ("truncated", "other-type", "html")
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -39,9 +44,13 @@ def find(entries: list[dict[str, Any]], path: str) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`over_s`: the body comes in pieces over this time, its head at once."""
+
     delay_s: float
     status: int
     body: bytes
+    media_type: str = _JSON
+    over_s: float = 0.0
 
 
 class Dependency:
@@ -49,21 +58,26 @@ class Dependency:
 
     def __init__(self) -> None:
         self.routes: list[dict[str, Any]] = []
-        self.behaviours: list[dict[str, Any]] = []
-        self.chance = random.Random(0)
-        self.total = self.hung = self.failed = 0
+        self.programmes: dict[str, Programme] = {}
+        self.total = self.hung = self.failed = self.garbled = self.trickled = 0
         self.by_path: Counter[str] = Counter()
         self.heads: deque[str] = deque(maxlen=_MAX_HEADS)
         self.open: set[Connection] = set()
 
     def program(self, order: dict[str, Any]) -> None:
         self.routes = order.get("routes", self.routes)
-        self.behaviours = order.get("behaviours", self.behaviours)
-        self.chance = random.Random(order.get("seed", 0))
+        by, behaviours = order.get("by", ""), order.get("behaviours", [])
+        if behaviours:
+            self.programmes[by] = Programme(behaviours, random.Random(order.get("seed", 0)))
+        elif by:
+            self.programmes.pop(by, None)
+        else:
+            self.programmes.clear()
 
     def counts(self) -> dict[str, Any]:
         peers = sorted(connection.peer_port for connection in self.open)
         kept = {"total": self.total, "hung": self.hung, "failed": self.failed}
+        kept |= {"garbled": self.garbled, "trickled": self.trickled}
         return {**kept, "by_path": dict(self.by_path), "peers": peers}
 
     def answer(self, path: str) -> Answer | None:
@@ -71,15 +85,53 @@ class Dependency:
         self.total += 1
         self.by_path[path if path in self.by_path or len(self.by_path) < _MAX_PATHS else _REST] += 1
         route = find(self.routes, path) or {}
-        behaviour = find(self.behaviours, path) or {}
-        if behaviour.get("hang"):
+        fitting = [(found, each.chance) for each in self.programmes.values() if (found := find(each.behaviours, path))]
+        if any(its.get("hang") and chance.random() < its.get("share", 1) for its, chance in fitting):
             self.hung += 1
             return None
-        delay_s = (route.get("latency_ms", 0) + behaviour.get("latency_ms", 0)) / 1000
-        if self.chance.random() < behaviour.get("error_rate", 0):
-            self.failed += 1
-            return Answer(delay_s, behaviour.get("status", 500), b'{"error": "as programmed"}')
-        return Answer(delay_s, route.get("status", 200), json.dumps(route.get("json", {})).encode())
+        delay_s = (route.get("latency_ms", 0) + sum(its.get("latency_ms", 0) for its, _ in fitting)) / 1000
+        for its, chance in fitting:
+            if chance.random() < its.get("error_rate", 0):
+                self.failed += 1
+                return Answer(delay_s, its.get("status", 500), b'{"error": "as programmed"}')
+        answer = Answer(delay_s, route.get("status", 200), json.dumps(route.get("json", {})).encode())
+        for its, chance in fitting:
+            answer = self._spoil(answer, its, chance)
+        return answer
+
+    def _spoil(self, answer: Answer, its: dict[str, Any], chance: random.Random) -> Answer:
+        """The body made wrong, or spread over a time, for the share of requests that this falls on."""
+        body, over_s = its.get("body", ""), its.get("trickle_ms", 0) / 1000
+        if not (body or over_s) or chance.random() >= its.get("share", 1):
+            return answer
+        if body:
+            self.garbled += 1
+            answer = garble(answer, chance.choice(_BODIES) if body == "any" else body)
+        if over_s:
+            self.trickled += 1
+            answer = replace(answer, body=answer.body.rjust(pieces(over_s)), over_s=over_s)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    behaviours: list[dict[str, Any]]
+    chance: random.Random
+
+
+def garble(answer: Answer, how: str) -> Answer:
+    """Valid HTTP whose body is not what was agreed: JSON cut in the middle, a list of it, a page of a gateway."""
+    if how == "truncated":
+        return replace(answer, body=answer.body[: len(answer.body) // 2])
+    if how == "other-type":
+        return replace(answer, body=b"[" + answer.body + b"]")
+    page = b"<!doctype html><title>Sorry</title><p>This service is being looked after."
+    return replace(answer, body=page, media_type="text/html")
+
+
+def pieces(over_s: float) -> int:
+    """So many that no gap between two is long: a limit on each read, as most clients have, never fires."""
+    return max(2, round(over_s / _PIECE_S))
 
 
 def encode(answer: Answer, *, head: bool, keep_alive: bool) -> bytes:
@@ -90,7 +142,7 @@ def encode(answer: Answer, *, head: bool, keep_alive: bool) -> bytes:
     bodiless = answer.status in _NO_BODY
     lines = [f"HTTP/1.1 {answer.status} {phrase}"]
     if not bodiless:
-        lines += ["content-type: application/json", f"content-length: {len(answer.body)}"]
+        lines += [f"content-type: {answer.media_type}", f"content-length: {len(answer.body)}"]
     lines += [f"connection: {'keep-alive' if keep_alive else 'close'}", "", ""]
     return "\r\n".join(lines).encode() + (b"" if head or bodiless else answer.body)
 
@@ -158,8 +210,31 @@ class Connection(asyncio.Protocol):
             self._send(answer, head, keep_alive)
 
     def _send(self, answer: Answer, head: bool, keep_alive: bool) -> None:
+        whole = encode(answer, head=head, keep_alive=keep_alive)
+        start = whole.index(b"\r\n\r\n") + 4
+        if answer.over_s <= 0 or start == len(whole):
+            self._transport.write(whole)
+            self._done(keep_alive)
+            return
+        self._transport.write(whole[:start])
+        size = -(-(len(whole) - start) // pieces(answer.over_s))
+        rest = deque(whole[at : at + size] for at in range(start, len(whole), size))
+        self._trickle(rest, answer.over_s / len(rest), keep_alive)
+
+    def _trickle(self, rest: deque[bytes], gap_s: float, keep_alive: bool) -> None:
+        """One piece after each gap; the timer ends with the connection."""
+        if not rest:
+            self._done(keep_alive)
+            return
+
+        def next_piece() -> None:
+            self._transport.write(rest.popleft())
+            self._trickle(rest, gap_s, keep_alive)
+
+        self._timer = asyncio.get_running_loop().call_later(gap_s, next_piece)
+
+    def _done(self, keep_alive: bool) -> None:
         self._timer, self._busy = None, False
-        self._transport.write(encode(answer, head=head, keep_alive=keep_alive))
         if keep_alive:
             self._next()
         else:

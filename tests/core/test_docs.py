@@ -125,7 +125,13 @@ def test_no_scenario_and_no_suite_is_missing_or_invented() -> None:
 
 def test_faults_are_told_as_they_are() -> None:
     told = [
-        (code(name), on, does, re.findall(r"`(\w+)` = (-?\d+) \((-?\d+) to (\d+)\)", parameters))
+        (
+            code(name),
+            on,
+            does,
+            re.findall(r"`(\w+)` = (-?\d+) \((-?\d+) to (\d+)\)", parameters),
+            re.findall(r'`(\w+)` = "([^"]*)" \(([^)]*)\)', parameters),
+        )
         for name, on, does, parameters in rows(section(page("scenarios-and-faults.md"), "## Faults"))
     ]
     assert told == [
@@ -134,6 +140,7 @@ def test_faults_are_told_as_they_are() -> None:
             ON[spec.on],
             spec.does,
             [(p.name, f"{p.default:.0f}", f"{p.low:.0f}", f"{p.high:.0f}") for p in spec.parameters],
+            [(c.name, c.default, ", ".join(c.accepted) or "any text") for c in spec.choices],
         )
         for spec in FAULTS
     ]

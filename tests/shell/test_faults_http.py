@@ -1,7 +1,13 @@
 """Each fault of an HTTP dependency bites as much as it says and leaves nothing behind."""
 
+import asyncio
+import json
+import time
+
 import pytest
 from fault_rig import Scene, applied, get, median_ms
+
+from harness.errors import UsageError
 
 pytestmark = pytest.mark.real
 
@@ -14,3 +20,90 @@ def test_slow_adds_what_was_asked(faults: Scene) -> None:
         assert await faults.is_whole()
 
     faults.run(see())
+
+
+def test_error_hits_its_share_of_its_path_and_no_other(faults: Scene) -> None:
+    async def see() -> None:
+        link = faults.link("rates")
+        async with applied(faults.actor("rates.error", share_percent=30, status=502, path="/a/*", seed=3)):
+            statuses = [(await get(link, "/a/1"))[0] for _ in range(100)]
+            assert set(statuses) == {200, 502}
+            assert 12 <= statuses.count(502) <= 48
+            assert {(await get(link, "/b"))[0] for _ in range(10)} == {200}
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_hang_answers_nobody_on_its_path_and_is_over_for_new_requests(faults: Scene) -> None:
+    async def see() -> None:
+        link = faults.link("rates")
+        async with applied(faults.actor("rates.hang", path="/a")):
+            asked = asyncio.ensure_future(get(link, "/a", timeout_s=0.5))
+            assert (await get(link, "/b"))[0] == 200
+            with pytest.raises(TimeoutError):
+                await asked
+        assert (await get(link, "/a"))[0] == 200
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize("body", ["truncated", "other-type", "html"])
+def test_a_wrong_body_is_valid_http_and_not_what_was_agreed(faults: Scene, body: str) -> None:
+    async def see() -> None:
+        async with applied(faults.actor("rates.wrong-body", body=body)):
+            status, got = await get(faults.link("rates"))
+            assert status == 200
+            if body == "other-type":
+                assert json.loads(got) == [{}]
+            else:
+                with pytest.raises(ValueError, match="Expecting"):
+                    json.loads(got)
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_trickle_spreads_the_body_over_its_time(faults: Scene) -> None:
+    async def see() -> None:
+        link = faults.link("rates")
+        async with applied(faults.actor("rates.trickle", over_ms=600)):
+            reader, writer = await asyncio.open_connection(link.proxy.listen.host, link.proxy.listen.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            began = time.monotonic()
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
+            assert time.monotonic() - began < 0.3
+            length = int(head.lower().split(b"content-length: ")[1].split()[0])
+            body = await asyncio.wait_for(reader.readexactly(length), 3)
+            assert time.monotonic() - began == pytest.approx(0.6, abs=0.2)
+            assert json.loads(body) == {}
+            writer.close()
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_two_faults_of_one_part_add_up_and_each_lifts_its_own(faults: Scene) -> None:
+    async def see() -> None:
+        link = faults.link("rates")
+        async with applied(faults.actor("rates.slow", latency_ms=100)):
+            async with applied(faults.actor("rates.error", status=500)):
+                assert (await get(link))[0] == 500
+                assert await median_ms(lambda: get(link), 3) >= 100
+            assert (await get(link))[0] == 200
+            assert await median_ms(lambda: get(link), 3) >= 100
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_words_and_numbers_that_are_not_accepted_are_told(faults: Scene) -> None:
+    for id, parameters, told in (
+        ("rates.wrong-body", {"body": "pdf"}, '"truncated" or'),
+        ("rates.error", {"share_percent": 5}, "from 10 to 100"),
+        ("rates.hang", {"path": "a"}, "from the / on"),
+        ("rates.hang", {"route": "/"}, "it takes: share_percent, seed, path"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            faults.actor(id, **parameters)

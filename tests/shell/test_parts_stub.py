@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -179,10 +180,12 @@ def test_it_keeps_up_with_five_hundred_requests_a_second() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("wrong", [{"latency_ms": -1}, {"error_rate": 1.5}, {"status": 99}])
-def test_a_behaviour_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="needs latency_ms"):
-        Behaviour("/x", **wrong)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "wrong", [{"latency_ms": -1}, {"error_rate": 1.5}, {"share": 2}, {"status": 99}, {"body": "pdf"}]
+)
+def test_a_behaviour_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="A behaviour on /x needs"):
+        Behaviour("/x", **wrong)
 
 
 def test_the_heads_of_the_last_requests_are_kept() -> None:

@@ -1,0 +1,69 @@
+"""What the faults of an HTTP part share: the stub is programmed, and a canary on the path sees it happen.
+
+A fault may fall on a share of the requests only, so canaries are sent one after another until one meets it. The stub
+counts what it spoils; both must say so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.faults.fault import Choice, Evidence, Link, Parameter, Proof
+from harness.faults.fetch import Reply, fetch
+from harness.parts.stub import Behaviour, Counts, Stub
+
+PATH = Choice("path", "*", "which paths, from the / on; a * at the end stands for any rest", pattern=r"\*|/[!-~]*")
+SHARE = Parameter("share_percent", 100, 10, 100, "of the requests, drawn with the seed")
+SEED = Parameter("seed", 0, 0, 1_000_000, "of the draw: the same requests are hit again")
+
+_CANARIES = 100
+_PATIENCE_S = 10.0
+
+
+@dataclass(slots=True)
+class Programmed:
+    """`shows` compares a canary with the one that was sent before anything was wrong."""
+
+    name: str
+    stub: Stub
+    link: Link
+    behaviour: Behaviour
+    seed: int
+    shows: Callable[[Reply, Reply], bool]
+    count: Callable[[Counts], int]
+    canary_s: float = 2.0
+    _before: Reply = field(default_factory=Reply)
+    _counted: int | None = None
+
+    async def apply(self) -> Evidence:
+        self._before = await fetch(self.link, self._path, timeout_s=2.0)
+        self._counted = self.count(await self.stub.counts())
+        await self.stub.program([self.behaviour], by=self.name, seed=self.seed)
+        return {"path": self.behaviour.path, "before": self._before.told}
+
+    async def prove(self) -> Proof:
+        sent, reply, met = 0, Reply(), False
+        end = time.monotonic() + _PATIENCE_S
+        while not met and sent < _CANARIES and time.monotonic() < end:
+            sent, reply = sent + 1, await fetch(self.link, self._path, timeout_s=self.canary_s)
+            met = self.shows(reply, self._before)
+        spoiled = await self._spoiled()
+        why = f"Canary {sent} through the {self.link.name} proxy was {reply.told}; the stub counts {spoiled} so far."
+        evidence: Evidence = {"canaries": sent, "canary": reply.told, "canary_ms": reply.took_ms, "counted": spoiled}
+        return Proof(met and spoiled > 0, why, evidence)
+
+    async def lift(self) -> Evidence:
+        if not self.stub.alive:
+            return {}
+        await self.stub.program([], by=self.name)
+        return {} if self._counted is None else {"counted": await self._spoiled()}
+
+    @property
+    def _path(self) -> str:
+        path = self.behaviour.path
+        return f"/{path[:-1].lstrip('/')}canary" if path.endswith("*") else path
+
+    async def _spoiled(self) -> int:
+        return self.count(await self.stub.counts()) - (self._counted or 0)
