@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness.model.fault_traits import has_trait
 from harness.model.scenario import FaultUse, Ready, Scenario
-from harness.model.target import Scalar, Target
+from harness.model.target import Part, PostgresPart, Scalar, Target
 from harness.model.trial import PlannedTrial
 from harness.servers import SERVERS, server_of
 from harness.target_override import short_key
@@ -114,6 +114,17 @@ def _why_not(scenario: Scenario, target: Target, workers: int) -> str:
         what = _what(use, target)
         if what not in _NO_PART and target.part(what) is None:
             return f"its fault {use.id} needs the part {what}, and the target has none"
+        if why := _not_ours(use, target.part(what)):
+            return why
+    return ""
+
+
+def _not_ours(use: FaultUse, part: Part | None) -> str:
+    """Why a fault may not be done to a server or a database of the user; empty where it may."""
+    if not isinstance(part, PostgresPart) or part.url is None:
+        return ""
+    if part.use_existing and has_trait(use.id, "lasting"):
+        return f"its fault {use.id} changes a setting of the database, and that of parts.{part.name} is yours"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 `mild`: the part behind the link still answers, so a readiness that needs it may stay up. `fatal`: a worker that it
 hits is dead at once, and its supervisor may know at once. `final`: it ends the server, so that the drain follows it.
+`lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Trait = Literal["mild", "fatal", "final"]
+Trait = Literal["mild", "fatal", "final", "lasting"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
     "link.bandwidth": ("mild",),
     "link.slice": ("mild",),
+    "postgres.read-only": ("lasting",),
     "worker.kill": ("fatal",),
     "server.sigterm": ("final",),
 }

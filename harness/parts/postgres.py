@@ -81,6 +81,11 @@ class Postgres:
         return Address(self._login.host, self._login.port)
 
     @property
+    def mark(self) -> str:
+        """The application name of sessions that are not the app's."""
+        return f"shakedown-{self._ledger.token}"
+
+    @property
     def alive(self) -> bool:
         return self.cluster.process.alive if self.cluster else not self._stopped
 
@@ -139,12 +144,11 @@ class Postgres:
     async def reserve(self, database_name: str) -> Reserved:
         """Our own connection to a database, which does not pass the proxy."""
         app_role = self._template.user if self._template else self._login.user
-        mark = f"shakedown-{self._ledger.token}"
-        return await Reserved.open(self.name, self._login, database_name, app_role, mark)
+        return await Reserved.open(self.name, self._login, database_name, app_role, self.mark)
 
-    async def admin(self, database_name: str) -> asyncpg.Connection[asyncpg.Record]:
-        """A superuser's connection to a database; the caller closes it."""
-        return await connect(self._login, database=database_name)
+    async def admin(self, database_name: str, *, ours: bool = False) -> asyncpg.Connection[asyncpg.Record]:
+        """A superuser's connection to a database; the caller closes it. `ours`: it never counts as one of the app."""
+        return await connect(self._login, database=database_name, name=self.mark if ours else "shakedown")
 
     async def stop(self) -> None:
         """Stop our cluster; on the user's server, drop what we made there."""

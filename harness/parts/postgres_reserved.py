@@ -28,6 +28,7 @@ _SAMPLE = f"""
            count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction
     {_OF_APP}
 """
+_TERMINATE = f"SELECT pid, pg_terminate_backend(pid) AS gone {_OF_APP}"
 _PORTS = f"SELECT client_port {_OF_APP} AND client_port > 0 ORDER BY client_port"
 
 
@@ -65,6 +66,10 @@ class Reserved:
     async def client_ports(self) -> list[int]:
         """The near end of the app's sessions as the server sees them: the proxy's ports, where one is between."""
         return [row["client_port"] for row in await self._fetch(_PORTS, *self._of_app)]
+
+    async def terminate_app(self) -> list[int]:
+        """End the app's sessions; the pids of those that were told to."""
+        return [row["pid"] for row in await self._fetch(_TERMINATE, *self._of_app) if row["gone"]]
 
     async def keys(self, query: str) -> list[str]:
         """The first and only column of the user's query, as text; read only."""

@@ -32,7 +32,13 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
 ]
 ROOMS = ("harness", "scenarios", "reports", "target_api", "benchmarks", "tests")
-ON = {"link": "`ingress`, a part", "http": "an HTTP part", "worker": "`worker`", "server": "`server`"}
+ON = {
+    "link": "`ingress`, a part",
+    "http": "an HTTP part",
+    "postgres": "a PostgreSQL part",
+    "worker": "`worker`",
+    "server": "`server`",
+}
 
 
 def page(name: str) -> str:

@@ -17,6 +17,7 @@ def test_every_name_is_a_fault() -> None:
         ("postgres.kill", "fatal", False),
         ("pricing.latency", "mild", True),
         ("ingress.slice", "mild", True),
+        ("db.read-only", "lasting", True),
         ("ingress.refuse", "mild", False),
         ("postgres.reset", "mild", False),
         ("server.sigterm", "final", True),

@@ -86,6 +86,15 @@ def test_a_fault_of_a_part_that_is_not_there_does_not_apply(target_of):
     assert "cache" in found.not_applicable[0][1]
 
 
+def test_what_would_last_is_not_set_in_a_database_of_the_user(target_of):
+    scenario = Scenario("read-only", "?", ("postgres",), faults=(fault("postgres.read-only", for_s=1),))
+    url = 'kind = "postgres"\nurl = "postgresql://u:p@h/d"'
+    assert planned(target_of(FULL.replace('kind = "postgres"', url)), scenario).not_applicable == ()
+    found = planned(target_of(FULL.replace('kind = "postgres"', f"{url}\nuse_existing = true")), scenario)
+    why = "its fault postgres.read-only changes a setting of the database, and that of parts.db is yours"
+    assert found.not_applicable == (("read-only", why),)
+
+
 def test_settings_of_a_scenario_are_in_the_config_and_the_users_hold_against_them(target_of):
     target = target_of()
     assert planned(target, FROZEN).trials[0].config == {"gunicorn.timeout": 4, "workers": 2}
