@@ -24,10 +24,11 @@ from harness.deployment import Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
-from harness.faults.fault import Actor, Stage
+from harness.faults.fault import Actor, Evidence, Proof, Stage
 from harness.load.profile import Segment
 from harness.loading import Load, make_profile
 from harness.model.observation import (
+    PROXY_RENEWED,
     BootEnded,
     FaultChanged,
     Noted,
@@ -39,6 +40,7 @@ from harness.model.observation import (
 from harness.model.scenario import FaultUse
 from harness.model.trial import PlannedTrial, Trial
 from harness.parts.stub import Stub
+from harness.parts.toxiproxy_calls import Wedged
 from harness.probes import (
     PROBES,
     DatabaseProbe,
@@ -104,6 +106,7 @@ class Conductor:
         self._proofs: list[asyncio.Task[None]] = []
         self._load: Load | None = None
         self._lines = trial.requests
+        self._renewed = len(rig.toxiproxy.renewed)
 
     def emit(self, observation: Observation) -> None:
         self._queue.put_nowait(observation)
@@ -125,6 +128,8 @@ class Conductor:
         finally:
             await self._close()
             now_ns = self.clock.now_ns()
+            for why in self.rig.toxiproxy.renewed[self._renewed :]:
+                self.emit(Noted(PROXY_RENEWED, why, {}, now_ns, now_ns))
             self.emit(TrialEnded(reason, why, now_ns, now_ns))
             await asyncio.wait([pen])
         pen.result()
@@ -228,20 +233,25 @@ class Conductor:
             await proof
         finally:
             proof.cancel()
-            sent_ns = self.clock.now_ns()
-            evidence = await actor.lift()
-            self.emit(FaultChanged(use.id, "lift", True, "", evidence, sent_ns, self.clock.now_ns()))
+            await self._change(use, "lift", _done(actor.lift))
 
     async def _apply(self, use: FaultUse, actor: Actor) -> None:
-        sent_ns = self.clock.now_ns()
-        evidence = await actor.apply()
-        self.emit(FaultChanged(use.id, "apply", True, "", evidence, sent_ns, self.clock.now_ns()))
+        await self._change(use, "apply", _done(actor.apply))
 
     async def _prove(self, use: FaultUse, actor: Actor) -> None:
         await asyncio.sleep(timeline.PROVE_AFTER_S)
+        await self._change(use, "prove", actor.prove)
+
+    async def _change(
+        self, use: FaultUse, action: Literal["apply", "prove", "lift"], do: Callable[[], Awaitable[Proof]]
+    ) -> None:
+        """Do it and write it down. A proxy that hung is whole again: that costs this trial its worth, and no other."""
         sent_ns = self.clock.now_ns()
-        proof = await actor.prove()
-        self.emit(FaultChanged(use.id, "prove", proof.ok, proof.why, proof.evidence, sent_ns, self.clock.now_ns()))
+        try:
+            proof = await do()
+        except Wedged as error:
+            proof = Proof(False, str(error))
+        self.emit(FaultChanged(use.id, action, proof.ok, proof.why, proof.evidence, sent_ns, self.clock.now_ns()))
 
     async def _recover(self) -> None:
         scenario = self.trial.scenario
@@ -360,6 +370,13 @@ class Conductor:
         await asyncio.gather(*self._proofs, *self._stacks, return_exceptions=True)
         if self._load is not None:
             await self._load.close()
+
+
+def _done(act: Callable[[], Awaitable[Evidence]]) -> Callable[[], Awaitable[Proof]]:
+    async def do() -> Proof:
+        return Proof(True, "", await act())
+
+    return do
 
 
 def _counter(stub: Stub) -> Callable[[], Awaitable[int]]:

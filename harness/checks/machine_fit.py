@@ -4,9 +4,11 @@ Without a control of its own a harness blames the app for its neighbours: at loa
 services broke a bound in 6 of 16 trials (T34). A hiccup is dealt with where it happens (facts/machine.py);
 this premise says no only where more than a tenth of the time from the baseline on was lost. The limits: 100 ms of the
 harness's loop is a tenth of a probe's usual timeout, 250 ms of a trivial server is the usual SLO of a whole request.
+
+A Toxiproxy that hung and was started anew has cut every connection, which no service is to blame for.
 """
 
-from harness.model.observation import MachineSampled
+from harness.model.observation import PROXY_RENEWED, MachineSampled, Noted
 from harness.model.record import TrialRecord
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
@@ -19,6 +21,10 @@ _MIN_SAMPLES = 10
 
 
 def judge(record: TrialRecord, limits: Limits) -> Verdict:
+    renewed = [seen.text for seen in record.of(Noted) if seen.what == PROXY_RENEWED]
+    if renewed:
+        why = f"The proxy before the service's links hung in this trial. {renewed[0]}"
+        return inconclusive(MACHINE_FIT, why, evidence={"renewed": len(renewed)}, advice="Repeat the trial.")
     baseline = record.phase("baseline")
     start = baseline.start_ns if baseline else 0
     samples = [seen for seen in record.of(MachineSampled) if seen.done_ns >= start]

@@ -62,9 +62,11 @@ class Flap:
         return Proof({"refused", "answered"} <= seen, why, {"canaries": " ".join(sorted(seen))})
 
     async def lift(self) -> Evidence:
-        if self.turns is not None:
-            await self.turns.stop()
-        await self.toxiproxy.heal(self.link.proxy)
+        try:
+            if self.turns is not None:
+                await self.turns.stop()
+        finally:
+            await self.toxiproxy.heal(self.link.proxy)
         return {"times_down": ((self.turns.steps if self.turns else 0) + 1) // 2}
 
 

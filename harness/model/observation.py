@@ -279,6 +279,10 @@ class KeysStored:
     kind: Literal["stored"] = "stored"
 
 
+PROXY_RENEWED = "proxy-renewed"
+"""A note: Toxiproxy hung and was started anew, which cut every connection. No verdict on the service stands on that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Noted:
     """Something the conductor wants a reader to know (a part died, a probe could not be pinned, …)."""

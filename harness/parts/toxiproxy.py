@@ -1,45 +1,34 @@
-"""Toxiproxy: a server of our own, and the only file that talks to it.
+"""Toxiproxy: a server of our own, and the only file that says what it is to do.
 
-The client library knows no timeout and looks at few answers. Here each call is bounded, each answer is compared with
-what was asked, and what cannot be is refused before it is sent. A proxy whose client stopped reading can make the
-server hang in any call that touches its toxics: that is `Wedged`, and then only a new server helps.
+Each call is bounded, each answer is compared with what was asked, and what cannot be is refused before it is sent.
+
+A proxy whose client stopped reading can make the server hang in any call that touches its toxics (2.12, seen): that is
+`Wedged`. Then only a new server helps. It is started in the same moment, with the same proxies on the same ports, whole
+and without toxics; every connection is cut by that, and `renewed` says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
-
-import requests
-from toxiproxy.api import APIConsumer
-from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from harness.deployment import Address
 from harness.errors import MachineError
 from harness.parts.toxic import NAME, Toxic
 from harness.parts.toxiproxy_binary import Say, toxiproxy_binary
+from harness.parts.toxiproxy_calls import Calls, ProxyError, Wedged
 from harness.system.ports import Ports
 from harness.system.process import Process, Spawner, clean_env
 from harness.system.sockets import LISTEN, listens, tcp_rows
 
-CALL_S = 3.0
 _READY_S = 10.0
 _PORT_TRIES = 5
-# Loopback only: a proxy that the user's environment names must not see these calls.
-_DIRECT = {"no_proxy": "127.0.0.1"}
-
-
-class ProxyError(MachineError):
-    """Toxiproxy did not do what it was asked."""
-
-
-class Wedged(ProxyError):
-    """A call did not come back in time: the proxy, and soon the server, answers no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +47,19 @@ class ProxyState:
 
 
 class Toxiproxy:
-    """A server that we started. One call at a time."""
+    """A server that we started, with `start`. One call at a time."""
 
-    def __init__(self, process: Process, port: int, ports: Ports) -> None:
-        self.process, self.address = process, Address("127.0.0.1", port)
-        self._ports = ports
-        # The library keeps host and port on the class; a class of our own for each server keeps them apart.
-        self._consumer: Any = type("Consumer", (APIConsumer,), {"host": "127.0.0.1", "port": port})
+    def __init__(self, start: Callable[[int], Process], port: int, ports: Ports) -> None:
+        self.process, self.address = start(port), Address("127.0.0.1", port)
+        self.renewed: list[str] = []
+        self._start, self._ports, self._calls = start, ports, Calls(port)
+        self._proxies: dict[str, Proxy] = {}
+        self._renewing = False
         self._turn = asyncio.Lock()
 
     @property
     def alive(self) -> bool:
-        return self.process.alive
+        return self._renewing or self.process.alive
 
     async def create(self, name: str, upstream: Address) -> Proxy:
         """A new proxy on a port of our own choice, which it keeps."""
@@ -77,12 +67,12 @@ class Toxiproxy:
             raise ProxyError(f"The proxy name {name!r} may have letters, digits, dot, dash and underscore only.")
         for _ in range(_PORT_TRIES):
             listen = Address("127.0.0.1", self._ports.take())
-            body = {"name": name, "listen": _text(listen), "upstream": _text(upstream), "enabled": True}
-            status, told = await self._call("POST", "/proxies", body)
+            proxy = Proxy(name, listen, upstream)
+            status, told = await self._call("POST", "/proxies", _whole(proxy))
             if status == 500:  # the port was taken in between
                 continue
             self._expect(status == 201, f"create {name}", status, told)
-            proxy = Proxy(name, listen, upstream)
+            self._proxies[name] = proxy
             state = await self.state(proxy)
             if not listens(listen.port, [self.process.pid]):
                 raise ProxyError(f"What listens on port {listen.port} is not the proxy {name} that we made.")
@@ -135,13 +125,30 @@ class Toxiproxy:
         await self._switch(proxy, True)
 
     async def delete(self, proxy: Proxy) -> None:
+        self._proxies.pop(proxy.name, None)
+        try:
+            await self._delete(proxy)
+        except Wedged:  # the new server has none of that name
+            await self._see_gone(proxy)
+
+    async def _delete(self, proxy: Proxy) -> None:
         status, told = await self._call("DELETE", f"/proxies/{proxy.name}")
         self._expect(status == 204, f"delete {proxy.name}", status, told)
+        await self._see_gone(proxy)
+
+    async def _see_gone(self, proxy: Proxy) -> None:
         status, told = await self._call("GET", f"/proxies/{proxy.name}")
         self._expect(status == 404, f"find {proxy.name} gone", status, told)
 
     async def heal(self, proxy: Proxy) -> None:
         """No toxic and enabled, whatever was on. With a toxic on it disables first, for `remove` could wedge."""
+        with contextlib.suppress(Wedged):  # healed by that
+            await self._heal(proxy)
+        healed = await self.state(proxy)
+        if healed != ProxyState(True, ()):
+            raise ProxyError(f"The proxy {proxy.name} could not be healed: {healed}.")
+
+    async def _heal(self, proxy: Proxy) -> None:
         state = await self.state(proxy)
         if state.toxics and state.enabled:
             await self.disable(proxy)
@@ -149,9 +156,6 @@ class Toxiproxy:
             await self.remove(proxy, toxic.name)
         if state.toxics or not state.enabled:
             await self.enable(proxy)
-        healed = await self.state(proxy)
-        if healed != ProxyState(True, ()):
-            raise ProxyError(f"The proxy {proxy.name} could not be healed: {healed}.")
 
     async def stop(self) -> None:
         """End the server, and with it every proxied connection."""
@@ -175,29 +179,43 @@ class Toxiproxy:
         async with self._turn:
             if not self.alive:
                 raise ProxyError(f"Toxiproxy has ended (exit code {self.process.exit_code}).")
-            return await asyncio.to_thread(self._request, method, path, body)
+            try:
+                return await asyncio.to_thread(self._calls.ask, method, path, body)
+            except Wedged as error:
+                why = f"{error} It was ended and started anew, which cut every proxied connection."
+                await self._renew(why)
+                raise Wedged(why) from None
 
-    def _request(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, Any]:
-        bounds: dict[str, Any] = {"timeout": CALL_S, "proxies": _DIRECT}
+    async def _renew(self, why: str) -> None:
+        """SIGKILL: nothing else is sure to end a server that is wedged. For whoever has the turn."""
+        self._renewing = True
         try:
-            if method == "GET":
-                response = self._consumer.get(path, **bounds)
-            elif method == "DELETE":
-                response = self._consumer.delete(path, **bounds)
-            else:
-                response = self._consumer.post(path, json=body, **bounds)
-        except (NotFound, ProxyExists, InvalidToxic) as error:
-            return _STATUS[type(error)], _words(error)
-        except requests.Timeout:
-            raise Wedged(f"Toxiproxy did not answer {method} {path} within {CALL_S:g} s.") from None
-        except requests.RequestException as error:
-            raise ProxyError(f"Toxiproxy does not answer {method} {path}: {type(error).__name__}.") from error
-        if response.status_code == 503:
-            raise Wedged(f"Toxiproxy gave up {method} {path}.")
-        try:
-            return response.status_code, response.json() if response.content else None
-        except requests.JSONDecodeError:
-            return response.status_code, response.text[:200]
+            await self.process.end(first=SIGKILL)
+            self.process = self._start(self.address.port)
+            if not await self._answers():
+                raise ProxyError("Toxiproxy hung, and another one does not start in its place.")
+            for proxy in self._proxies.values():
+                status, told = await asyncio.to_thread(self._calls.ask, "POST", "/proxies", _whole(proxy))
+                self._expect(status == 201, f"create {proxy.name} again", status, told)
+            self.renewed.append(why)
+        finally:
+            self._renewing = False
+
+    async def _answers(self) -> bool:
+        """True once it is the process that we started, without proxies; False on a port that is taken."""
+        end, port = time.monotonic() + _READY_S, self.address.port
+        while time.monotonic() < end:
+            taken = any(row.state == LISTEN and row.local_port == port for row in tcp_rows())
+            ours = listens(port, [self.process.pid])  # asked later: so what listens is another's, or ours
+            if not self.process.alive or (taken and not ours):
+                await self.stop()
+                return False
+            if ours:
+                status, told = await asyncio.to_thread(self._calls.ask, "GET", "/proxies")
+                self._expect(status == 200 and told == {}, "start without proxies", status, told)
+                return True
+            await asyncio.sleep(0.02)
+        raise MachineError(f"Toxiproxy did not answer within {_READY_S:g} s.")
 
     def _expect(self, holds: bool, what: str, status: int, told: object) -> None:
         if not holds:
@@ -205,21 +223,12 @@ class Toxiproxy:
             raise ProxyError(f"Toxiproxy refused to {what}: {reason} (status {status}).")
 
 
-_STATUS: Mapping[type[BaseException], int] = {InvalidToxic: 400, NotFound: 404, ProxyExists: 409}
-
-
-def _words(error: BaseException) -> str:
-    """The library's errors hold the answer's bytes."""
-    told = error.args[0] if error.args else ""
-    text = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
-    try:
-        return str(json.loads(text)["error"])
-    except (ValueError, KeyError, TypeError):
-        return text.strip()
-
-
 def _text(address: Address) -> str:
     return f"{address.host}:{address.port}"
+
+
+def _whole(proxy: Proxy) -> dict[str, object]:
+    return {"name": proxy.name, "listen": _text(proxy.listen), "upstream": _text(proxy.upstream), "enabled": True}
 
 
 def _body(toxic: Toxic) -> dict[str, object]:
@@ -237,9 +246,9 @@ async def start_toxiproxy(spawner: Spawner, ports: Ports, folder: Path, say: Say
     """A server without proxies; `folder` takes its log."""
     binary = await toxiproxy_binary(spawner, folder, say)
     log = folder / "toxiproxy.log"
-    for _ in range(_PORT_TRIES):
-        port = ports.take()
-        process = spawner.spawn(
+
+    def start(port: int) -> Process:
+        return spawner.spawn(
             [str(binary), "-host", "127.0.0.1", "-port", str(port)],
             name="toxiproxy",
             # One line for each connection would be written otherwise.
@@ -247,29 +256,14 @@ async def start_toxiproxy(spawner: Spawner, ports: Ports, folder: Path, say: Say
             cwd=folder,
             log=log,
         )
-        server = Toxiproxy(process, port, ports)
+
+    for _ in range(_PORT_TRIES):
+        server = Toxiproxy(start, ports.take(), ports)
         try:
-            if await _answers(server):
+            if await server._answers():
                 return server
         except BaseException:
             await server.stop()
             raise
     lines = log.read_text("utf-8", "replace").strip().splitlines() or ["its log is empty"]
     raise MachineError(f"Toxiproxy ({binary}) does not start: {lines[-1]}")
-
-
-async def _answers(server: Toxiproxy) -> bool:
-    """True once it is the process that we started, without proxies; False on a port that is taken."""
-    end, port = time.monotonic() + _READY_S, server.address.port
-    while time.monotonic() < end:
-        taken = any(row.state == LISTEN and row.local_port == port for row in tcp_rows())
-        ours = listens(port, [server.process.pid])  # asked later: so what listens is another's, or ours
-        if not server.alive or (taken and not ours):
-            await server.stop()
-            return False
-        if ours:
-            status, told = await server._call("GET", "/proxies")
-            server._expect(status == 200 and told == {}, "start without proxies", status, told)
-            return True
-        await asyncio.sleep(0.02)
-    raise MachineError(f"Toxiproxy did not answer within {_READY_S:g} s.")

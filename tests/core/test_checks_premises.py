@@ -4,10 +4,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from record_builder import BASELINE, BITE_S, DRAIN, REFUSED, Done, Story, ns
+from record_builder import BASELINE, BITE_S, DRAIN, REFUSED, Done, Reply, Story, ns
 
 from harness.checks.judge import judge_trial
-from harness.model.observation import BootEnded, FaultChanged, LoadEnded, MachineSampled, PathSampled, PhaseBegan
+from harness.model.observation import (
+    PROXY_RENEWED,
+    BootEnded,
+    FaultChanged,
+    LoadEnded,
+    MachineSampled,
+    Noted,
+    PathSampled,
+    PhaseBegan,
+)
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
 from harness.model.target import RequestLine
@@ -75,6 +84,15 @@ def test_what_is_late_only_while_others_use_the_cpus_is_no_failure(others: dict[
     verdict = verdict_of(slow.record(), "latency-slo")
     assert verdict.verdict == outcome
     assert ("other programs used 50% of the CPUs" in verdict.why) == (outcome == "inconclusive")
+
+
+def test_a_trial_in_which_the_proxy_was_started_anew_is_not_judged() -> None:
+    note = Noted(PROXY_RENEWED, "Toxiproxy did not answer. It was started anew.", {}, ns(20), ns(20))
+    broken = Story(REFUSED, ready=lambda at_s, via, pid: Reply())  # which fails else
+    assert judge_trial(broken.record()).verdict == "fail"
+    judged = judge_trial(broken.record(plus=[note]))
+    assert judged.verdict == "inconclusive"
+    assert any("started anew" in verdict.why for verdict in judged.verdicts)
 
 
 def test_no_sample_of_the_machine_is_no_fit_machine() -> None:

@@ -16,7 +16,8 @@ from parts_rig import Bench, Chosen, bench, taken_port, until
 
 from harness.deployment import Address
 from harness.parts.toxic import Toxic
-from harness.parts.toxiproxy import Proxy, ProxyError, ProxyState, Toxiproxy, Wedged, start_toxiproxy
+from harness.parts.toxiproxy import Proxy, ProxyState, Toxiproxy, start_toxiproxy
+from harness.parts.toxiproxy_calls import ProxyError, Wedged
 
 pytestmark = pytest.mark.real
 
@@ -168,7 +169,10 @@ def test_heal_lifts_whatever_is_on_and_may_be_repeated() -> None:
     asyncio.run(run())
 
 
-def test_heal_returns_while_a_client_does_not_read() -> None:
+@asynccontextmanager
+async def deaf_client(b: Bench, server: Toxiproxy) -> AsyncIterator[Proxy]:
+    """A proxy under latency, with 16 MB on the way to a client that has stopped reading."""
+
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             writer.write(b"x" * 16_000_000)
@@ -179,20 +183,52 @@ def test_heal_returns_while_a_client_does_not_read() -> None:
         finally:
             writer.close()
 
+    source = await asyncio.start_server(pour, "127.0.0.1", b.ports.take())
+    proxy = await server.create("pour", Address("127.0.0.1", source.sockets[0].getsockname()[1]))
+    await server.add(proxy, LATENCY)
+    with socket.create_connection(("127.0.0.1", proxy.listen.port)) as deaf:
+        deaf.setblocking(False)
+        await until(lambda: _unread(deaf) > 60_000, 5, "bytes wait for the client")
+        yield proxy
+    source.close()
+    await source.wait_closed()
+
+
+def test_heal_returns_while_a_client_does_not_read() -> None:
     async def run() -> None:
-        async with link() as (b, server, _):
-            source = await asyncio.start_server(pour, "127.0.0.1", b.ports.take())
-            proxy = await server.create("pour", Address("127.0.0.1", source.sockets[0].getsockname()[1]))
-            await server.add(proxy, LATENCY)
-            with socket.create_connection(("127.0.0.1", proxy.listen.port)) as deaf:
-                deaf.setblocking(False)
-                await until(lambda: _unread(deaf) > 60_000, 5, "bytes wait for the client")
-                began = time.monotonic()
-                await server.heal(proxy)
-                assert time.monotonic() - began < 2
-                assert await server.state(proxy) == CLEAN
-            source.close()
-            await source.wait_closed()
+        async with link() as (b, server, _), deaf_client(b, server) as proxy:
+            began = time.monotonic()
+            await server.heal(proxy)
+            assert time.monotonic() - began < 2
+            assert await server.state(proxy) == CLEAN
+            assert server.renewed == []
+
+    asyncio.run(run())
+
+
+def test_a_server_that_a_deaf_client_has_wedged_is_replaced_with_its_proxies_on_their_ports() -> None:
+    async def run() -> None:
+        async with link() as (b, server, echo), deaf_client(b, server) as proxy:
+            old, before = server.process, await Line.open(echo)
+            await before.echo()
+            began = time.monotonic()
+            with pytest.raises(Wedged, match="started anew"):
+                await server.remove(proxy, "slow")
+            assert time.monotonic() - began < 6
+            assert not old.alive
+            assert server.alive
+            assert server.process.pid != old.pid
+            assert len(server.renewed) == 1
+            assert await server.state(proxy) == await server.state(echo) == CLEAN
+            assert await before.is_cut()
+            fresh = await Line.open(echo)
+            await fresh.echo()
+            for line in (before, fresh):
+                await line.close()
+            await server.add(echo, LATENCY)  # it takes toxics as the first one did
+            await server.heal(echo)
+            await server.delete(proxy)
+            assert len(server.renewed) == 1
 
     asyncio.run(run())
 
@@ -262,16 +298,16 @@ def test_a_server_that_is_killed_is_noticed_at_once() -> None:
     asyncio.run(run())
 
 
-def test_a_server_that_does_not_answer_is_wedged() -> None:
+def test_a_server_that_does_not_answer_is_wedged_and_heal_replaces_it() -> None:
     async def run() -> None:
         async with link() as (_, server, proxy):
+            await server.add(proxy, LATENCY)
             server.process.signal(signal.SIGSTOP)
             began = time.monotonic()
-            with pytest.raises(Wedged):
-                await server.state(proxy)
-            assert 2.5 < time.monotonic() - began < 5
-            server.process.signal(signal.SIGCONT)
+            await server.heal(proxy)
+            assert 2.5 < time.monotonic() - began < 6
             assert await server.state(proxy) == CLEAN
+            assert "did not answer GET" in server.renewed[0]
 
     asyncio.run(run())
 
