@@ -18,6 +18,7 @@ from . import (
     readiness_flips,
     recovers,
     requests_bounded,
+    retry_bounded,
     starts,
 )
 
@@ -38,6 +39,7 @@ CHECKS = (
     error_budget.CHECK,
     latency_slo.CHECK,
     requests_bounded.CHECK,
+    retry_bounded.CHECK,
     nothing_lost.CHECK,
     no_duplicates.CHECK,
 )

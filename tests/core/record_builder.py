@@ -239,12 +239,16 @@ class Story:
         if not self.sigterm:
             seen.append(FaultChanged(where, "prove", self.proven, proof, {}, ns(BITE_S + 0.5), ns(BITE_S + 0.6)))
             seen.append(FaultChanged(where, "lift", True, "done", {}, ns(self.lift_s), ns(self.lift_s + 0.02)))
-        paths = [
-            PathSampled(part, self.path[0], self.path[1], ns(at_s), ns(at_s))
-            for part in ("db", "pricing")
-            for at_s in (3.0, 6.0, 9.0)
-        ]
-        return [*seen, *paths]
+        db = [PathSampled("db", *self.path, ns(at_s), ns(at_s)) for at_s in (3.0, 6.0, 9.0)]
+        return [*seen, *db, *self._called()]
+
+    def _called(self) -> list[Observation]:
+        """Each quote is one call at the stub, which counts them; with nothing through the proxy there is none."""
+        seen: list[Observation] = []
+        for second in range(3, round(self.drain_s)):
+            calls = self.path[0] + round((second - 3) * self.rate / 8) if self.path[0] else 0
+            seen.append(PathSampled("pricing", calls, self.path[1], ns(second), ns(second)))
+        return seen
 
     def pids(self, at_s: float) -> tuple[int, ...]:
         if not self.hurts_worker or at_s < BITE_S + 0.5:

@@ -97,3 +97,23 @@ async def both(one: asyncpg.Connection, other: asyncpg.Connection, size: int) ->
 def address(faults: Scene) -> tuple[str, int]:
     where = faults.link("rates").proxy.listen
     return where.host, where.port
+
+
+def test_refuse_counts_who_tried_to_connect_meanwhile_and_not_who_was_cut(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        actor = faults.actor("db.refuse")
+        assert await actor.lift() == {}  # nothing was counted yet
+        await actor.apply()
+        try:
+            assert (await actor.prove()).ok
+            for _ in range(30):
+                with pytest.raises(ConnectionRefusedError):
+                    await asyncio.open_connection("127.0.0.1", faults.link("db").proxy.listen.port)
+        finally:
+            told = await actor.lift()
+        assert told == {"attempts": 30}
+        session.terminate()
+        assert await faults.is_whole()
+
+    faults.run(see())
