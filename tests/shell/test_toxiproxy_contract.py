@@ -1,0 +1,182 @@
+"""What the faults of links stand on: what the real Toxiproxy does, what it does not, and what is done about that.
+
+Promises that have their test elsewhere:
+
+- connections that are refused, and the port that stays: test_parts_toxiproxy.py, test_faults_link.py
+- a blackhole passes nothing, and closes at its lift: there too
+- heal returns in time while a client does not read 16 MB; a wedged server is replaced: test_parts_toxiproxy.py
+- what Toxiproxy would swallow or die of is refused before it is sent: core/test_toxic.py
+- the same seed takes the same turns: test_faults_connections.py; nothing else is left to chance, for every toxic holds
+  for every connection
+- nothing outlives a harness that is killed: test_parts_crash.py, test_ends.py
+- a server that was killed is noticed within a second: test_parts_toxiproxy.py
+"""
+
+import asyncio
+import socket
+import time
+
+import pytest
+from test_parts_toxiproxy import BLACKHOLE, CLEAN, LATENCY, Line, link
+
+from harness.deployment import Address
+from harness.faults.ends import cut, ends_of
+from harness.faults.fault import Link
+from harness.parts.toxic import Toxic
+from harness.parts.toxiproxy import Toxiproxy
+from harness.parts.toxiproxy_calls import ProxyError
+from harness.system import borrowed
+
+pytestmark = pytest.mark.real
+
+
+def test_a_fault_that_is_on_before_the_proxy_is_meets_the_very_first_connection() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            await server.disable(proxy)
+            await server.add(proxy, LATENCY)
+            await server.enable(proxy)
+            first = await Line.open(proxy)
+            assert 0.09 < await first.echo() < 0.16
+            await first.close()
+
+    asyncio.run(run())
+
+
+def test_latency_shifts_round_trips_by_a_tenth_at_most_and_connecting_not_at_all() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            old = await Line.open(proxy)
+            plain_s = await old.median()
+            await server.add(proxy, LATENCY)
+            began = time.perf_counter()
+            new = await Line.open(proxy)
+            assert time.perf_counter() - began < 0.05
+            for line in (old, new):
+                assert await line.median() - plain_s == pytest.approx(0.1, rel=0.1)
+                await line.close()
+
+    asyncio.run(run())
+
+
+def test_its_timeout_counts_silence_so_traffic_puts_it_off() -> None:
+    """Known difference: `cut-after` closes by a clock of ours (test_faults_connections.py)."""
+
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            line = await Line.open(proxy)
+            await line.echo()
+            await server.add(proxy, Toxic("cut", "timeout", "upstream", {"timeout": 300}))
+            began = time.monotonic()
+            while time.monotonic() - began < 0.75:
+                line.writer.write(b"x")
+                assert not await _is_cut_within(line, 0.15)
+            assert await line.is_cut(1.0)
+            await line.close()
+
+    asyncio.run(run())
+
+
+async def _is_cut_within(line: Line, within_s: float) -> bool:
+    try:
+        return await line.is_cut(within_s)
+    except TimeoutError:
+        return False
+
+
+def test_its_reset_closes_in_order_what_was_open_before_and_the_kernel_does_not() -> None:
+    """Known difference: `reset` resets those connections itself."""
+
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            touched, untouched = await Line.open(proxy), await Line.open(proxy)
+            for line in (touched, untouched):
+                await line.echo()
+            await server.add(proxy, Toxic("reset", "reset_peer", "upstream", {"timeout": 0}))
+            touched.writer.write(b"x")
+            assert await touched.reader.read(1) == b""  # an orderly end
+            assert cut(server, Link("echo", "http", proxy), "reset") == 1
+            with pytest.raises(ConnectionResetError):
+                await untouched.reader.read(1)
+            new = await Line.open(proxy)
+            with pytest.raises(ConnectionResetError):
+                await new.echo()
+            for line in (touched, untouched, new):
+                await line.close()
+
+    asyncio.run(run())
+
+
+def test_heal_tells_of_a_port_that_somebody_took_and_heals_the_others() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            other = await server.create("other", proxy.upstream)
+            for each in (proxy, other):
+                await server.add(each, LATENCY)
+                await server.add(each, BLACKHOLE)
+            await server.disable(proxy)
+            with socket.socket() as stranger:
+                stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                stranger.bind((proxy.listen.host, proxy.listen.port))
+                stranger.listen()
+                with pytest.raises(ProxyError, match="address already in use"):
+                    await server.heal(proxy)
+                assert await server.toxics(proxy) == ()
+                await server.heal(other)
+                assert await server.state(other) == CLEAN
+            await server.heal(proxy)
+            assert await server.state(proxy) == CLEAN
+
+    asyncio.run(run())
+
+
+def test_a_part_that_answers_no_handshake_holds_up_its_own_link_alone_and_is_healed() -> None:
+    """Its proxy connects without a limit while it accepts, so even disabling it hangs; then the server is replaced."""
+
+    async def run() -> None:
+        async with link() as (b, server, proxy):
+            with socket.create_server(("127.0.0.1", b.ports.take())) as lost:
+                borrowed.drop(lost, borrowed.DROP_ALL)
+                dead = await server.create("dead", Address("127.0.0.1", lost.getsockname()[1]))
+                waiting = await Line.open(dead)
+                waiting.writer.write(b"x")
+                live = await Line.open(proxy)
+                await live.echo()
+                assert await server.state(dead) == CLEAN
+                await server.add(proxy, LATENCY)
+                assert 0.09 < await live.echo() < 0.16
+                await server.add(dead, LATENCY)
+                await server.heal(dead)
+                assert len(server.renewed) == 1
+                for each in (dead, proxy):
+                    assert await server.state(each) == CLEAN
+                for line in (waiting, live):
+                    await line.close()
+
+    asyncio.run(run())
+
+
+def test_how_many_connections_are_open_is_known_while_they_are() -> None:
+    """Toxiproxy's own counters move when a connection closes; the kernel knows at once."""
+
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            here = Link("echo", "http", proxy)
+            assert _counts(server, here) == (1, 0, 0)
+            lines = [await Line.open(proxy) for _ in range(3)]
+            for line in lines:
+                await line.echo()
+            assert _counts(server, here) == (1, 3, 3)
+            for line in lines:
+                await line.close()
+            end = time.monotonic() + 2
+            while _counts(server, here) != (1, 0, 0):
+                assert time.monotonic() < end
+                await asyncio.sleep(0.02)
+
+    asyncio.run(run())
+
+
+def _counts(server: Toxiproxy, here: Link) -> tuple[int, int, int]:
+    ends = ends_of(server, here)
+    return len(ends.listener), len(ends.clients), len(ends.part)
