@@ -336,9 +336,13 @@ class Conductor:
         probes.append(PinnedProbes(watch, on_stuck=self._take_stack))
         probes.append(MachineProbe(watch, self.rig.control.address, os.getppid()))
         probes.append(LogProbe(watch, noted))
-        probes += [DatabaseProbe(watch, name, reserved) for name, reserved in self.hand.reserved.items()]
+        probes += [self._database_probe(watch, name) for name in self.hand.reserved]
         probes.append(PathsProbe(watch, self._paths()))
         self._probes = [asyncio.create_task(probe.run()) for probe in probes]
+
+    def _database_probe(self, watch: Watch, name: str) -> DatabaseProbe:
+        reserved, cluster = self.hand.reserved[name], self.rig.postgres[name].cluster
+        return DatabaseProbe(watch, name, reserved, kept=reserved.kept, log=cluster.log if cluster else None)
 
     def _paths(self) -> Sequence[PathSpec]:
         paths = []

@@ -14,6 +14,7 @@ from . import (
     no_restart_storm,
     no_stuck_workers,
     nothing_lost,
+    pool_bounded,
     readiness_bounded,
     readiness_flips,
     recovers,
@@ -40,6 +41,7 @@ CHECKS = (
     latency_slo.CHECK,
     requests_bounded.CHECK,
     retry_bounded.CHECK,
+    pool_bounded.CHECK,
     nothing_lost.CHECK,
     no_duplicates.CHECK,
 )

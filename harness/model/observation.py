@@ -134,7 +134,11 @@ class MachineSampled:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSampled:
-    """PostgreSQL as the reserved connection sees it: the app's sessions, and the server's limit."""
+    """PostgreSQL as the reserved connection sees it: the app's sessions, and the server's limit.
+
+    `reserve` of that limit is not for the app: what is kept for superusers, and our own session. `refused` counts the
+    connections that the server turned away for want of room since the probe began; −1 where its log is not ours.
+    """
 
     part: str
     sessions: int
@@ -143,6 +147,8 @@ class DatabaseSampled:
     max_connections: int
     sent_ns: int
     done_ns: int
+    reserve: int = -1
+    refused: int = -1
     kind: Literal["database"] = "database"
 
 

@@ -29,6 +29,10 @@ _SAMPLE = f"""
     {_OF_APP}
 """
 _TERMINATE = f"SELECT pid, pg_terminate_backend(pid) AS gone {_OF_APP}"
+_LIMIT = "SELECT setting::int FROM pg_settings WHERE name = 'max_connections'"
+_KEPT = """
+    SELECT sum(setting::int) FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
+"""
 _PORTS = f"SELECT client_port {_OF_APP} AND client_port > 0 ORDER BY client_port"
 
 
@@ -42,11 +46,20 @@ class Sessions(NamedTuple):
 
 
 class Reserved:
-    """One connection; calls take turns, and each is bounded, waiting for its turn included."""
+    """One connection; calls take turns, and each is bounded, waiting for its turn included.
+
+    `kept`: how many of the server's connections the app cannot have, ours included.
+    """
 
     def __init__(
-        self, part: str, connection: asyncpg.Connection[asyncpg.Record], of_app: tuple[str, str, str], limit: int
+        self,
+        part: str,
+        connection: asyncpg.Connection[asyncpg.Record],
+        of_app: tuple[str, str, str],
+        limit: int,
+        kept: int,
     ) -> None:
+        self.kept = kept
         self._part, self._connection, self._of_app, self._limit = part, connection, of_app, limit
         self._turn = asyncio.Lock()
 
@@ -54,10 +67,10 @@ class Reserved:
     async def open(cls, part: str, login: Login, database: str, app_role: str, mark: str) -> Reserved:
         try:
             connection = await connect(login, database=database, name=mark)
-            limit = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'")
+            limit, kept = await connection.fetchval(_LIMIT), await connection.fetchval(_KEPT)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise MachineError(f"No connection of our own to {part} could be opened: {reason(error)}") from error
-        return cls(part, connection, (database, app_role, mark), int(limit))
+        return cls(part, connection, (database, app_role, mark), int(limit), int(kept) + 1)
 
     async def sample(self) -> Sessions:
         row = (await self._fetch(_SAMPLE, *self._of_app))[0]

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Protocol
 
 import asyncpg
 
 from harness.errors import HarnessError
 from harness.model.observation import DatabaseSampled, Noted
+from harness.probes.logs import Tail
 from harness.probes.ticks import ticks
 from harness.probes.watch import Watch
 
 PERIOD_S = 1.0
 TIMEOUT_S = 2.0
+_FULL = (
+    "sorry, too many clients already",
+    "remaining connection slots are reserved",
+    "too many connections for role",
+    "too many connections for database",
+)
 _FAILURES = (OSError, TimeoutError, HarnessError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -25,14 +33,23 @@ class Sampled(Protocol):
 
 
 class DatabaseProbe:
-    """Emits DatabaseSampled at 1 Hz. While the database cannot be asked there are no samples; that is noted once."""
+    """Emits DatabaseSampled at 1 Hz. While the database cannot be asked there are no samples; that is noted once.
 
-    def __init__(self, watch: Watch, part: str, reserved: Sampled) -> None:
-        self._watch, self._part, self._reserved = watch, part, reserved
+    `kept` of the server's connections are not for the app. `log` is that of a server which we started: it alone tells
+    of connections that were refused between two looks.
+    """
+
+    def __init__(self, watch: Watch, part: str, reserved: Sampled, *, kept: int = -1, log: Path | None = None) -> None:
+        self._watch, self._part, self._reserved, self._kept = watch, part, reserved, kept
+        self._tail = Tail(log) if log is not None else None
+        self._refused = 0 if log is not None else -1
         self._noted = False
 
     async def run(self) -> None:
+        if self._tail is not None:
+            self._tail.skip()
         async for _ in ticks(PERIOD_S):
+            self._read_log()
             sent_ns = self._watch.clock.now_ns()
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -40,7 +57,12 @@ class DatabaseProbe:
             except _FAILURES as error:
                 self._note(error, sent_ns)
                 continue
-            self._watch.emit(DatabaseSampled(self._part, *counts, sent_ns, self._watch.clock.now_ns()))
+            done_ns = self._watch.clock.now_ns()
+            self._watch.emit(DatabaseSampled(self._part, *counts, sent_ns, done_ns, self._kept, self._refused))
+
+    def _read_log(self) -> None:
+        for line in self._tail.lines() if self._tail is not None else ():
+            self._refused += "FATAL:" in line and any(words in line for words in _FULL)
 
     def _note(self, error: Exception, sent_ns: int) -> None:
         if self._noted:

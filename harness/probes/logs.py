@@ -28,6 +28,11 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self._path, self._offset, self._rest = path, 0, b""
 
+    def skip(self) -> None:
+        """What is there already does not count."""
+        if self._path.exists():
+            self._offset, self._rest = self._path.stat().st_size, b""
+
     def lines(self) -> list[str]:
         try:
             size = self._path.stat().st_size

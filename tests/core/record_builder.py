@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.model.observation import (
     BootEnded,
+    DatabaseSampled,
     FaultChanged,
     InFlightEnded,
     KeysStored,
@@ -222,6 +223,7 @@ class Story:
         seen += self._machine()
         seen += self._load()
         seen += self._end()
+        seen += self._sessions()
         return seen
 
     def _phases(self) -> list[Observation]:
@@ -296,6 +298,12 @@ class Story:
             sample = MachineSampled(2.0, 3.0, 0.0, 0.4, 0.1, ns(i / 4), ns(i / 4))
             seen.append(replace(sample, **self.machine(i / 4)) if self.machine else sample)
         return seen
+
+    def _sessions(self) -> list[Observation]:
+        return [
+            DatabaseSampled("db", 6, 1, 0, 100, ns(second), ns(second), 4, 0)
+            for second in range(3, round(self.drain_s))
+        ]
 
     def _load(self) -> list[Observation]:
         count = round((self.load_end_s - 2.0) * self.rate)

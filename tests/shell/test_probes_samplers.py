@@ -187,6 +187,27 @@ def test_database_samples_end_with_one_note(monkeypatch: pytest.MonkeyPatch) -> 
     asyncio.run(scenario())
 
 
+def test_connections_that_the_database_turned_away_are_counted_from_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.probes.database.PERIOD_S", 0.02)
+    log = tmp_path / "postgres.log"
+    log.write_text("FATAL:  sorry, too many clients already\n")  # of an earlier trial
+
+    async def scenario() -> None:
+        seen = watch_port(Ports().take())
+        async with running(DatabaseProbe(seen.watch, "postgres", Reserved(10_000), kept=4, log=log)):
+            await seen.until(lambda: len(sampled(seen)) > 0, 3, "a sample")
+            with log.open("a") as file:
+                file.write("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute\n")
+                file.write("STATEMENT:  SELECT 'sorry, too many clients already'\n")
+                file.write("FATAL:  sorry, too many clients already\n")
+            await seen.until(lambda: sampled(seen)[-1].refused == 2, 3, "both of them")
+        assert (sampled(seen)[0].refused, sampled(seen)[0].reserve) == (0, 4)
+
+    asyncio.run(scenario())
+
+
 def sampled(seen: Seen) -> list[DatabaseSampled]:
     return seen.of(DatabaseSampled)
 
