@@ -172,10 +172,10 @@ class Conductor:
         deployment = await self._boot()
         if deployment is None:
             return
-        stage = self.hand.stage(deployment, self.prepared)
         uses = self.trial.scenario.faults
         ends_server = timeline.ends_server(self.trial.scenario)
         await self._warm_up(deployment)
+        stage = self.hand.stage(deployment, self.prepared, self._lines, self.trial.rate_rps)
         self._phase("baseline", self.trial.scenario.baseline_s)
         await asyncio.sleep(self.trial.scenario.baseline_s)
         if uses and not ends_server:

@@ -115,13 +115,16 @@ class Stagehand:
         token = await log_in(target.auth, deployment.address, self.rig.secrets)
         return tuple(line.with_token(token) for line in target.load.requests)
 
-    def stage(self, deployment: ProcessDeployment, prepared: Prepared) -> Stage:
+    def stage(
+        self, deployment: ProcessDeployment, prepared: Prepared, lines: tuple[RequestLine, ...], rate_rps: float
+    ) -> Stage:
+        """What faults may touch; `lines` as they are sent."""
         links = {**self.rig.links, "ingress": prepared.ingress}
         held = {
             name: Held(self.rig.postgres[name], database, self.reserved[name])
             for name, database in self._databases.items()
         }
-        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs, held, self.planned.seed)
+        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs, held, self.planned.seed, lines, rate_rps)
 
     async def clear(self) -> None:
         """End what is left of the server, heal the links, drop what was made for this trial."""

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from harness.model.scenario import Scenario
 from scenarios import (
     baseline,
+    burst,
+    clients_idle,
+    clients_malformed,
+    clients_slow,
+    clients_vanish,
     db_blackhole,
     db_exhausted,
     db_latency,
@@ -39,6 +44,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     worker_frozen.SCENARIO,
     worker_killed.SCENARIO,
     drain.SCENARIO,
+    clients_slow.SCENARIO,
+    clients_vanish.SCENARIO,
+    clients_idle.SCENARIO,
+    clients_malformed.SCENARIO,
+    burst.SCENARIO,
 )
 
 SUITES: Mapping[str, tuple[str, ...]] = {

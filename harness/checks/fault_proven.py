@@ -29,6 +29,7 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
             "applied_s": trouble.applied.sent_ns / 1e9,
             "lifted_s": trouble.lifted.done_ns / 1e9 if trouble.lifted else None,
             "proof": [proof.why for proof in trouble.proofs if proof.ok][:3],
+            "at_lift": dict(trouble.lifted.evidence) if trouble.lifted else {},
         }
         for trouble in found
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
-from harness.faults.programmed import PATH, SEED, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, Programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour
 
@@ -16,7 +16,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         stage.stubs[use.what],
         stage.links[use.what],
         behaviour,
-        int(FAULT.value(use, "seed")),
+        stage.seed,
         shows=lambda reply, _: reply.status == status,
         count=lambda counts: counts.failed,
     )
@@ -27,6 +27,6 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the requests is answered with an error status, at once",
     build=_build,
-    parameters=(SHARE, Parameter("status", 503, 400, 599, "of the answer"), SEED),
+    parameters=(SHARE, Parameter("status", 503, 400, 599, "of the answer")),
     choices=(PATH,),
 )

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from harness.deployment import Deployment
 from harness.errors import UsageError
+from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
 from harness.parts.postgres import Database, Postgres
@@ -57,7 +58,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a fault may touch in a trial, and the seed of what it leaves to chance."""
+    """What a fault may touch in a trial, and the seed of what it leaves to chance.
+
+    `lines` are what the load sends, as it is sent, `rate_rps` how often: for faults of clients.
+    """
 
     deployment: Deployment
     toxiproxy: Toxiproxy
@@ -65,6 +69,8 @@ class Stage:
     stubs: Mapping[str, Stub]
     postgres: Mapping[str, Held] = field(default_factory=dict)
     seed: int = 0
+    lines: tuple[RequestLine, ...] = ()
+    rate_rps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The connection stays open: only a timeout of the caller ends the wait, and each 
 from __future__ import annotations
 
 from harness.faults.fault import Actor, FaultSpec, Stage
-from harness.faults.programmed import PATH, SEED, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, Programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour
 
@@ -18,7 +18,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         stage.stubs[use.what],
         stage.links[use.what],
         behaviour,
-        int(FAULT.value(use, "seed")),
+        stage.seed,
         shows=lambda reply, _: not reply.status and not reply.ended,
         count=lambda counts: counts.hung,
         canary_s=1.0,
@@ -30,6 +30,6 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the requests is read and never answered",
     build=_build,
-    parameters=(SHARE, SEED),
+    parameters=(SHARE,),
     choices=(PATH,),
 )

@@ -15,8 +15,7 @@ from harness.faults.fetch import Reply, fetch
 from harness.parts.stub import Behaviour, Counts, Stub
 
 PATH = Choice("path", "*", "which paths, from the / on; a * at the end stands for any rest", pattern=r"\*|/[!-~]*")
-SHARE = Parameter("share_percent", 100, 10, 100, "of the requests, drawn with the seed")
-SEED = Parameter("seed", 0, 0, 1_000_000, "of the draw: the same requests are hit again")
+SHARE = Parameter("share_percent", 100, 10, 100, "of the requests, drawn with the trial's seed")
 
 _CANARIES = 100
 _PATIENCE_S = 10.0

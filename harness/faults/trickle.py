@@ -7,7 +7,7 @@ with blanks so that there is something to send.
 from __future__ import annotations
 
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
-from harness.faults.programmed import PATH, SEED, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, Programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour
 
@@ -20,7 +20,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         stage.stubs[use.what],
         stage.links[use.what],
         behaviour,
-        int(FAULT.value(use, "seed")),
+        stage.seed,
         shows=lambda reply, _: reply.ended and bool(reply.status) and reply.took_ms - reply.first_ms >= 0.9 * over_ms,
         count=lambda counts: counts.trickled,
         canary_s=over_ms / 1000 + 2.0,
@@ -32,6 +32,6 @@ FAULT = FaultSpec(
     on="http",
     does="the body of an answer comes in small pieces, over over_ms",
     build=_build,
-    parameters=(Parameter("over_ms", 5000, 100, 60_000, "from the head to the last piece"), SHARE, SEED),
+    parameters=(Parameter("over_ms", 5000, 100, 60_000, "from the head to the last piece"), SHARE),
     choices=(PATH,),
 )

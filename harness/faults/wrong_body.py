@@ -7,7 +7,7 @@ of a gateway. Who trusts it answers 500, or passes nonsense on.
 from __future__ import annotations
 
 from harness.faults.fault import Actor, Choice, FaultSpec, Stage
-from harness.faults.programmed import PATH, SEED, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, Programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import BODIES, Behaviour
 
@@ -19,7 +19,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         stage.stubs[use.what],
         stage.links[use.what],
         Behaviour(FAULT.word(use, "path"), body=body, share=share),
-        int(FAULT.value(use, "seed")),
+        stage.seed,
         shows=lambda reply, before: reply.status == before.status and reply.ended and reply.body != before.body,
         count=lambda counts: counts.garbled,
     )
@@ -30,6 +30,6 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the answers has the right status and a body that is not what was agreed",
     build=_build,
-    parameters=(SHARE, SEED),
+    parameters=(SHARE,),
     choices=(PATH, Choice("body", "any", "what comes instead; any: one of the others, drawn", BODIES)),
 )

@@ -38,6 +38,7 @@ ON = {
     "postgres": "a PostgreSQL part",
     "worker": "`worker`",
     "server": "`server`",
+    "client": "`client`",
 }
 
 

@@ -14,14 +14,22 @@ from typing import Any, cast
 import asyncpg
 from parts_rig import bench
 
-from harness.deployment import Deployment
+from harness.deployment import Address, Deployment
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Held, Link, Stage
+from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import HttpPart, PostgresPart, Scalar
 from harness.parts.postgres import start_postgres
 from harness.parts.stub import start_stub
 from harness.parts.toxiproxy import ProxyState, start_toxiproxy
+
+
+@dataclass(frozen=True)
+class Door:
+    """Of a deployment what clients need: an address, here that of the stub, which is an HTTP server like any other."""
+
+    address: Address
 
 
 @dataclass
@@ -92,7 +100,12 @@ async def _made() -> AsyncIterator[Stage]:
                 "rates": Link("rates", "http", await toxiproxy.create("rates", stub.address)),
             }
             held = {"db": Held(server, database, reserved)}
-            yield Stage(cast(Deployment, None), toxiproxy, links, {"rates": stub}, held)
+            door = cast(Deployment, Door(stub.address))
+            lines = (
+                RequestLine("read", path="/a"),
+                RequestLine("write", "POST", "/b", (("Content-Type", "application/json"),), '{"name": "{key}"}'),
+            )
+            yield Stage(door, toxiproxy, links, {"rates": stub}, held, 7, lines, rate_rps=20)
             await reserved.close()
         finally:
             await stub.stop()

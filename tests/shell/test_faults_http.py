@@ -25,7 +25,7 @@ def test_slow_adds_what_was_asked(faults: Scene) -> None:
 def test_error_hits_its_share_of_its_path_and_no_other(faults: Scene) -> None:
     async def see() -> None:
         link = faults.link("rates")
-        async with applied(faults.actor("rates.error", share_percent=30, status=502, path="/a/*", seed=3)):
+        async with applied(faults.actor("rates.error", share_percent=30, status=502, path="/a/*")):
             statuses = [(await get(link, "/a/1"))[0] for _ in range(100)]
             assert set(statuses) == {200, 502}
             assert 12 <= statuses.count(502) <= 48
@@ -103,7 +103,7 @@ def test_words_and_numbers_that_are_not_accepted_are_told(faults: Scene) -> None
         ("rates.wrong-body", {"body": "pdf"}, '"truncated" or'),
         ("rates.error", {"share_percent": 5}, "from 10 to 100"),
         ("rates.hang", {"path": "a"}, "from the / on"),
-        ("rates.hang", {"route": "/"}, "it takes: share_percent, seed, path"),
+        ("rates.hang", {"route": "/"}, "it takes: share_percent, path"),
     ):
         with pytest.raises(UsageError, match=told):
             faults.actor(id, **parameters)

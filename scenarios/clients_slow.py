@@ -1,0 +1,13 @@
+"""Clients that send slowly and clients that do not read, fifty of them, for eight seconds.
+
+Finds F55: the server keeps them for as long as they like, which is well as long as nobody else waits for them.
+"""
+
+from harness.model.scenario import Scenario, fault
+
+SCENARIO = Scenario(
+    name="clients-slow",
+    asks="Does everybody else get an answer in time while some clients send slowly and others do not read?",
+    faults=(fault("client.slow-sender", for_s=8), fault("client.slow-reader", for_s=8)),
+    ready="up",
+)

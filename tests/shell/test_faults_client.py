@@ -1,0 +1,111 @@
+"""Each crowd of clients does to a server what it says, is counted, leaves at its lift and leaves nothing behind.
+
+The server is the HTTP stub: what a service makes of such clients is for trials to find out.
+"""
+
+import asyncio
+import dataclasses
+import time
+from typing import Any
+
+import pytest
+from fault_rig import Door, Scene, get
+
+from harness.deployment import Address
+from harness.faults import spec_of
+from harness.faults.crowd import Crowd
+from harness.model.scenario import FaultUse
+
+pytestmark = pytest.mark.real
+
+CROWDS: list[tuple[str, dict[str, float], str]] = [
+    ("slow-reader", {"clients": 4, "every_ms": 50}, "most_bytes_unread"),
+    ("slow-sender", {"clients": 4, "every_ms": 50}, "bytes_dribbled"),
+    ("disconnect", {"rate_rps": 100, "after_ms": 0}, "given_up"),
+    ("burst", {"multiple": 5}, "answered_200"),
+    ("oversized", {"clients": 2, "body_mb": 1}, "answered_200"),
+    ("malformed", {"rate_rps": 100}, "answered_400"),
+    ("idle", {"connections": 30}, "connected"),
+]
+
+
+async def _gone(crowd: Crowd, faults: Scene) -> None:
+    """The other end has let all go."""
+    end = time.monotonic() + 3
+    while (await faults.stage.stubs["rates"].counts()).peers and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+    assert not (await faults.stage.stubs["rates"].counts()).peers
+    assert crowd.established() == 0
+
+
+def _crowd(faults: Scene, name: str, **parameters: float) -> Crowd:
+    actor = faults.actor(f"client.{name}", **parameters)
+    assert isinstance(actor, Crowd)
+    return actor
+
+
+@pytest.mark.parametrize(("name", "parameters", "counted"), CROWDS, ids=[name for name, *_ in CROWDS])
+def test_a_crowd_is_proved_by_the_kernel_and_by_itself_and_leaves(
+    faults: Scene, name: str, parameters: dict[str, float], counted: str
+) -> None:
+    async def see() -> None:
+        crowd = _crowd(faults, name, **parameters)
+        assert await crowd.lift() == {}  # before anything was done
+        await crowd.apply()
+        proof = await crowd.prove()
+        assert proof.ok, proof
+        assert proof.evidence["established"]
+        end = time.monotonic() + 3
+        while not crowd.tally[counted] and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        assert (await get(faults.link("rates")))[0] == 200
+        began = time.monotonic()
+        evidence = await crowd.lift()
+        assert time.monotonic() - began < 1
+        assert evidence[counted], evidence
+        assert await crowd.lift() == evidence
+        await _gone(crowd, faults)
+
+    faults.run(see())
+
+
+def test_idle_connections_are_all_there_and_heard_by_nobody(faults: Scene) -> None:
+    async def see() -> None:
+        crowd = _crowd(faults, "idle", connections=50)
+        before = (await faults.stage.stubs["rates"].counts()).total
+        await crowd.apply()
+        end = time.monotonic() + 3
+        while crowd.established() < 50 and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        assert crowd.established() == 50
+        assert (await faults.stage.stubs["rates"].counts()).total == before
+        assert (await crowd.lift())["open_at_the_end"] == 50
+        await _gone(crowd, faults)
+
+    faults.run(see())
+
+
+def test_a_burst_comes_at_its_rate(faults: Scene) -> None:
+    async def see() -> None:
+        crowd = _crowd(faults, "burst", multiple=10)
+        await crowd.apply()
+        await asyncio.sleep(1)
+        evidence: Any = await crowd.lift()
+        assert evidence["requests"] == pytest.approx(200, rel=0.3)
+        assert evidence["answered_200"] + evidence["open_at_the_end"] == evidence["requests"]
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in CROWDS])
+def test_nothing_is_proved_where_nobody_listens(faults: Scene, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def see() -> None:
+        monkeypatch.setattr("harness.faults.crowd._PROOF_S", 0.1)
+        nowhere: Any = Door(Address("127.0.0.1", 1))
+        use = FaultUse(f"client.{name}")
+        crowd = spec_of(use).build(use, dataclasses.replace(faults.stage, deployment=nowhere))
+        await crowd.apply()
+        assert not (await crowd.prove()).ok
+        assert (await crowd.lift())["refused"]
+
+    faults.run(see())
