@@ -98,6 +98,8 @@ def _end_processes(entries: list[Entry], token: str, deadline_s: float) -> tuple
                 _signal(stat.pid, stat.start, gentle[stat.pid])
             elif stat.pid not in theirs and stat.session not in gentle:
                 _signal(stat.pid, stat.start, signal.SIGKILL)
+            if stat.state == "T":
+                _signal(stat.pid, stat.start, signal.SIGCONT)  # a fault froze it, and until then it hears nothing
         _reap()
         time.sleep(0.05)
     _reap()

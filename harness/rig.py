@@ -135,12 +135,12 @@ class Rig:
         return app_env(self.target, values)
 
     def check_alive(self) -> None:
-        """MachineError when a part has ended by itself: then the app must not be blamed."""
+        """MachineError when a part has ended by itself, not by a fault: then the app must not be blamed."""
         if not self.toxiproxy.alive:
             raise MachineError("Toxiproxy ended by itself; the trial cannot be judged.")
         parts: list[Postgres | Stub] = [*self.postgres.values(), *self.stubs.values(), self.control]
         for part in parts:
-            if not part.alive:
+            if not part.alive and not (isinstance(part, Postgres) and part.down):
                 raise MachineError(f"The part {part.name} ended by itself; the trial cannot be judged.")
 
     async def heal(self) -> None:

@@ -14,7 +14,8 @@ from harness.faults.fault import Held, Link
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CANARY = "shakedown-canary"
-FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last is what asyncpg says of a session that is being ended at this very moment.
+FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _OPEN_S = 2.0
 _CLOSE_S = 1.0
 

@@ -2,7 +2,8 @@
 
 `mild`: the part behind the link still answers, so a readiness that needs it may stay up. `fatal`: a worker that it
 hits is dead at once, and its supervisor may know at once. `final`: it ends the server, so that the drain follows it.
-`lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours.
+`lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours. `ours`: it ends or
+stops a whole server, so only one that we started.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Trait = Literal["mild", "fatal", "final", "lasting"]
+Trait = Literal["mild", "fatal", "final", "lasting", "ours"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
     "link.bandwidth": ("mild",),
     "link.slice": ("mild",),
     "postgres.read-only": ("lasting",),
+    "postgres.freeze": ("ours",),
+    "postgres.restart": ("ours",),
+    "postgres.kill": ("ours",),
     "worker.kill": ("fatal",),
     "server.sigterm": ("final",),
 }

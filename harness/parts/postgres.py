@@ -89,6 +89,11 @@ class Postgres:
     def alive(self) -> bool:
         return self.cluster.process.alive if self.cluster else not self._stopped
 
+    @property
+    def down(self) -> bool:
+        """Ended on purpose, by a fault that starts it again."""
+        return self.cluster is not None and self.cluster.down
+
     async def make_template(self) -> Database:
         """The app role and an empty database that it owns, for the setup commands to fill."""
         if self.part.use_existing:

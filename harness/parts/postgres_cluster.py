@@ -11,15 +11,17 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGQUIT
+from typing import Literal
 
 import asyncpg
 
 from harness.errors import MachineError, UsageError
 from harness.model.target import PostgresPart, Scalar
+from harness.parts import postgres_outage as outage
 from harness.parts.postgres_binaries import postgres_bin
 from harness.parts.postgres_login import Login, connect, reason
 from harness.system.ports import Ports
@@ -29,6 +31,7 @@ from harness.system.sockets import listens
 SUPERUSER = "shakedown"
 _INITDB_S = 60.0
 _READY_S = 30.0
+_FAST_STOP_S = 10.0
 _PORT_TRIES = 5
 _OURS = {
     **dict.fromkeys(("listen_addresses", "port", "unix_socket_directories"), "the harness chooses the address"),
@@ -39,17 +42,43 @@ _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 _LEAST = {"max_connections": 10, "superuser_reserved_connections": 3}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cluster:
+    """The server's first process and its data. `down`: it was ended on purpose and is to come back."""
+
     process: Process
     login: Login
     data: Path
     log: Path
+    spawn: Callable[[], Process]
+    wait_ready: Callable[[Process], Awaitable[str | None]]
+    down: bool = False
 
     async def stop(self) -> None:
         """Immediate, then by force: a checkpoint of data that are thrown away took seconds on a slow disk."""
+        outage.thaw(self.process)
         await self.process.end(first=SIGQUIT, grace_s=5.0)
         await asyncio.to_thread(shutil.rmtree, self.data.parent, ignore_errors=True)
+
+    async def end(self, how: Literal["fast", "killed"]) -> None:
+        """End the server and keep its data: in order, which cuts its sessions, or all of its processes at once."""
+        self.down = True
+        if how == "fast":
+            await self.process.end(first=SIGINT, grace_s=_FAST_STOP_S)
+        else:
+            await outage.kill(self.process)
+
+    async def start_again(self) -> None:
+        """On the same data and port; it answers when this returns. One that runs is left alone."""
+        end = time.monotonic() + _READY_S
+        while not self.process.alive:
+            self.process = self.spawn()  # known before it answers, so that whatever ends us ends it
+            problem = await self.wait_ready(self.process)
+            if problem is not None:
+                if time.monotonic() > end:
+                    raise MachineError(f"PostgreSQL ({self.process.name}) does not start again: {problem}")
+                await asyncio.sleep(0.25)  # what is left of the old one may still hold its data
+        self.down = False
 
 
 def check_settings(part: PostgresPart) -> dict[str, str]:
@@ -107,7 +136,7 @@ async def _start(starter: _Starter, settings: Mapping[str, str], ports: Ports) -
             await process.end(first=SIGQUIT)
             raise
         if problem is None:
-            return Cluster(process, starter.login(port), starter.data, starter.log)
+            return starter.cluster(process, settings, port)
         await process.end(first=SIGQUIT)
         if "Address already in use" not in problem:
             raise await starter.blame(problem, settings, ports)
@@ -140,6 +169,16 @@ class _Starter:
 
     def login(self, port: int) -> Login:
         return Login("127.0.0.1", port, SUPERUSER, self.password, "postgres")
+
+    def cluster(self, process: Process, settings: Mapping[str, str], port: int) -> Cluster:
+        return Cluster(
+            process,
+            self.login(port),
+            self.data,
+            self.log,
+            spawn=lambda: self.spawn(settings, port)[0],
+            wait_ready=lambda again: self.wait_ready(again, port),
+        )
 
     def _spawn(self, name: str, program: str, *arguments: str) -> Process:
         return self.spawner.spawn(

@@ -1,12 +1,13 @@
 """Our own connection to the database under test: opened before the fault, beside the proxy, as superuser.
 
 A probe that shares the app's role or its limit is the first to be turned away when the app holds every connection, and
-then tells of itself, not of the app.
+then tells of itself, not of the app. Where the server itself was ended, it is opened again with the next question.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import asyncpg
@@ -16,6 +17,8 @@ from harness.parts.postgres_login import Login, connect, reason
 
 ANSWER_S = 2.0
 KEYS_S = 20.0
+# What asyncpg says of a connection that has ended, and of one that is being ended at this very moment.
+_ENDING = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # Idle sessions show their last query, so the state is what counts; our own sessions are known by their name.
 _OF_APP = """
@@ -45,6 +48,19 @@ class Sessions(NamedTuple):
     max_connections: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the connection is had, and again."""
+
+    part: str
+    login: Login
+    database: str
+    mark: str
+
+    async def open(self) -> asyncpg.Connection[asyncpg.Record]:
+        return await connect(self.login, database=self.database, name=self.mark)
+
+
 class Reserved:
     """One connection; calls take turns, and each is bounded, waiting for its turn included.
 
@@ -53,24 +69,25 @@ class Reserved:
 
     def __init__(
         self,
-        part: str,
+        way: _Way,
         connection: asyncpg.Connection[asyncpg.Record],
         of_app: tuple[str, str, str],
         limit: int,
         kept: int,
     ) -> None:
         self.kept = kept
-        self._part, self._connection, self._of_app, self._limit = part, connection, of_app, limit
+        self._way, self._connection, self._of_app, self._limit = way, connection, of_app, limit
         self._turn = asyncio.Lock()
 
     @classmethod
     async def open(cls, part: str, login: Login, database: str, app_role: str, mark: str) -> Reserved:
+        way = _Way(part, login, database, mark)
         try:
-            connection = await connect(login, database=database, name=mark)
+            connection = await way.open()
             limit, kept = await connection.fetchval(_LIMIT), await connection.fetchval(_KEPT)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise MachineError(f"No connection of our own to {part} could be opened: {reason(error)}") from error
-        return cls(part, connection, (database, app_role, mark), int(limit), int(kept) + 1)
+        return cls(way, connection, (database, app_role, mark), int(limit), int(kept) + 1)
 
     async def sample(self) -> Sessions:
         row = (await self._fetch(_SAMPLE, *self._of_app))[0]
@@ -87,9 +104,11 @@ class Reserved:
     async def keys(self, query: str) -> list[str]:
         """The first and only column of the user's query, as text; read only."""
         try:
-            async with asyncio.timeout(KEYS_S), self._turn, self._connection.transaction(readonly=True):
-                rows = await self._connection.fetch(query)
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+            async with asyncio.timeout(KEYS_S), self._turn:
+                connection = await self._connected()
+                async with connection.transaction(readonly=True):
+                    rows = await connection.fetch(query)
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, *_ENDING) as error:
             raise self._silent(error) from error
         except asyncpg.PostgresError as error:
             raise UsageError(f"ledger.keys: the query does not run: {reason(error)}") from error
@@ -106,9 +125,17 @@ class Reserved:
     async def _fetch(self, query: str, *arguments: str) -> list[asyncpg.Record]:
         try:
             async with asyncio.timeout(ANSWER_S), self._turn:
-                return await self._connection.fetch(query, *arguments)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                return await (await self._connected()).fetch(query, *arguments)
+        except (OSError, TimeoutError, asyncpg.PostgresError, *_ENDING) as error:
             raise self._silent(error) from error
 
+    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._connection.is_closed():
+            try:
+                self._connection = await self._way.open()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                raise self._silent(error) from error
+        return self._connection
+
     def _silent(self, error: BaseException) -> MachineError:
-        return MachineError(f"PostgreSQL ({self._part}) did not answer our own connection: {reason(error)}")
+        return MachineError(f"PostgreSQL ({self._way.part}) did not answer our own connection: {reason(error)}")

@@ -18,6 +18,8 @@ def test_every_name_is_a_fault() -> None:
         ("pricing.latency", "mild", True),
         ("ingress.slice", "mild", True),
         ("db.read-only", "lasting", True),
+        ("db.kill", "ours", True),
+        ("worker.kill", "ours", False),
         ("ingress.refuse", "mild", False),
         ("postgres.reset", "mild", False),
         ("server.sigterm", "final", True),

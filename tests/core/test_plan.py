@@ -95,6 +95,15 @@ def test_what_would_last_is_not_set_in_a_database_of_the_user(target_of):
     assert found.not_applicable == (("read-only", why),)
 
 
+@pytest.mark.parametrize("name", ["freeze", "restart", "kill"])
+def test_a_server_of_the_user_is_not_ended(target_of, name):
+    scenario = Scenario("away", "?", ("postgres",), faults=(fault(f"postgres.{name}", for_s=1),))
+    assert planned(target_of(), scenario).not_applicable == ()
+    url = 'kind = "postgres"\nurl = "postgresql://u:p@h/d"'
+    ((_, why),) = planned(target_of(FULL.replace('kind = "postgres"', url)), scenario).not_applicable
+    assert why == f"its fault postgres.{name} ends or stops a whole server, and that of parts.db.url is yours"
+
+
 def test_settings_of_a_scenario_are_in_the_config_and_the_users_hold_against_them(target_of):
     target = target_of()
     assert planned(target, FROZEN).trials[0].config == {"gunicorn.timeout": 4, "workers": 2}
