@@ -32,6 +32,7 @@ from scenarios import (
     drain,
     worker_frozen,
     worker_killed,
+    worker_killed_while_database_down,
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -55,6 +56,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     dependency_garbled.SCENARIO,
     worker_frozen.SCENARIO,
     worker_killed.SCENARIO,
+    worker_killed_while_database_down.SCENARIO,
     drain.SCENARIO,
     clients_slow.SCENARIO,
     clients_vanish.SCENARIO,
