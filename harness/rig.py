@@ -22,6 +22,7 @@ from harness.model.target import HttpPart, PostgresPart, Target
 from harness.parts.postgres import Database, Postgres, start_postgres
 from harness.parts.stub import Stub, start_stub
 from harness.parts.toxiproxy import Toxiproxy, start_toxiproxy
+from harness.parts.toxiproxy_calls import ProxyError
 from harness.system.ports import Ports
 from harness.system.process import Spawner
 from harness.target import app_env
@@ -145,10 +146,16 @@ class Rig:
 
     async def heal(self) -> None:
         """All links whole, all stubs well: between two trials."""
+        problems: list[ProxyError] = []
         for link in self.links.values():
-            await self.toxiproxy.heal(link.proxy)
+            try:
+                await self.toxiproxy.heal(link.proxy)
+            except ProxyError as error:  # the others are healed all the same
+                problems.append(error)
         for stub in self.stubs.values():
             await stub.program([])
+        if problems:
+            raise problems[0]
 
     async def stop(self) -> None:
         """End everything; errors of one part do not keep the others."""

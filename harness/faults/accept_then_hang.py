@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass
 
 from harness.faults import canary
-from harness.faults.ends import ends_of, lose, lose_nothing
+from harness.faults.ends import ends_of, listener_of, lose, lose_nothing
 from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
 from harness.faults.witness import Witness, told
 from harness.model.scenario import FaultUse
@@ -29,9 +29,9 @@ class AcceptThenHang:
 
     async def apply(self) -> Evidence:
         self.witness = await Witness.open(self.link)
-        ends = ends_of(self.toxiproxy, self.link)
-        lose(self.toxiproxy, ends.listener, DROP_DATA)
-        return {"connections_open": len(ends.clients)}
+        open_now = len(ends_of(self.toxiproxy, self.link).clients)
+        lose(self.toxiproxy, listener_of(self.toxiproxy, self.link), DROP_DATA)
+        return {"connections_open": open_now}
 
     async def prove(self) -> Proof:
         open_one = await self.witness.ask(1.0) if self.witness else "never open"
@@ -46,7 +46,7 @@ class AcceptThenHang:
     async def lift(self) -> Evidence:
         if self.witness is not None:
             await self.witness.close()
-        lose_nothing(self.toxiproxy, ends_of(self.toxiproxy, self.link).listener)
+        lose_nothing(self.toxiproxy, listener_of(self.toxiproxy, self.link))
         await asyncio.sleep(_HANDSHAKE_S)  # whoever was in the handshake has inherited the loss
         lose_nothing(self.toxiproxy, ends_of(self.toxiproxy, self.link).clients)
         await self.toxiproxy.heal(self.link.proxy)

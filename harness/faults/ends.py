@@ -1,4 +1,4 @@
-"""The sockets of a link in the proxy's hand: its listener, the ends that face clients, and those that face the part."""
+"""The sockets of a link in the proxy's hand, and what can be done to them from outside."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from harness.system.sockets import LISTEN, inodes_of, tcp_rows
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Inodes, all of them held by the proxy's process."""
+    """Inodes of a link's open connections: those that face its clients, and those that face the part."""
 
-    listener: frozenset[int]
     clients: frozenset[int]
     part: frozenset[int]
 
@@ -28,13 +27,18 @@ class Ends:
 def ends_of(toxiproxy: Toxiproxy, link: Link) -> Ends:
     """As they are now."""
     ours = inodes_of(toxiproxy.process.pid)
-    listen, upstream = link.proxy.listen.port, link.proxy.upstream.port
     rows = [row for row in established() if row.inode in ours]
     return Ends(
-        frozenset(row.inode for row in tcp_rows() if row.state == LISTEN and row.local_port == listen) & ours,
-        frozenset(row.inode for row in rows if row.local_port == listen),
-        frozenset(row.inode for row in rows if row.remote_port == upstream),
+        frozenset(row.inode for row in rows if row.local_port == link.proxy.listen.port),
+        frozenset(row.inode for row in rows if row.remote_port == link.proxy.upstream.port),
     )
+
+
+def listener_of(toxiproxy: Toxiproxy, link: Link) -> frozenset[int]:
+    """The inode of the socket that accepts the link's connections; empty while the link is off."""
+    port = link.proxy.listen.port
+    rows = {row.inode for row in tcp_rows() if row.state == LISTEN and row.local_port == port}
+    return frozenset(rows & inodes_of(toxiproxy.process.pid))
 
 
 def lose(toxiproxy: Toxiproxy, inodes: frozenset[int], program: borrowed.Program) -> int:

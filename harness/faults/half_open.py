@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.faults import canary
-from harness.faults.ends import ends_of, lose, lose_nothing
+from harness.faults.ends import ends_of, listener_of, lose, lose_nothing
 from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
 from harness.faults.witness import Witness, told
 from harness.model.scenario import FaultUse
@@ -27,7 +27,7 @@ class HalfOpen:
 
     async def apply(self) -> Evidence:
         self.witness = await Witness.open(self.link)
-        lose(self.toxiproxy, ends_of(self.toxiproxy, self.link).listener, DROP_ALL)  # first: nothing comes in between
+        lose(self.toxiproxy, listener_of(self.toxiproxy, self.link), DROP_ALL)  # first: nothing comes in between
         return {"sockets": lose(self.toxiproxy, ends_of(self.toxiproxy, self.link).connections, DROP_ALL)}
 
     async def prove(self) -> Proof:
@@ -44,7 +44,7 @@ class HalfOpen:
         if self.witness is not None:
             await self.witness.close()
         ends = ends_of(self.toxiproxy, self.link)
-        lose_nothing(self.toxiproxy, ends.listener | ends.connections)
+        lose_nothing(self.toxiproxy, listener_of(self.toxiproxy, self.link) | ends.connections)
         await self.toxiproxy.heal(self.link.proxy)
         return {}
 

@@ -6,6 +6,7 @@ connection four to five. The TCP connect itself is not delayed: the proxy accept
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from harness.faults import canary
@@ -15,6 +16,7 @@ from harness.parts.toxic import Toxic
 from harness.parts.toxiproxy import Toxiproxy
 
 _NAME = "shakedown_latency"
+_JITTERED = 8
 
 
 @dataclass(slots=True)
@@ -32,14 +34,22 @@ class Latency:
         return {"latency_ms": self.latency_ms, "jitter_ms": self.jitter_ms}
 
     async def prove(self) -> Proof:
+        """Under jitter one canary shows little, so there are several at once: late enough, and unlike each other."""
         present = any(toxic.name == _NAME for toxic in (await self.toxiproxy.state(self.link.proxy)).toxics)
-        echo = await canary.send(self.link, timeout_s=2.0 + (self.latency_ms + self.jitter_ms) / 1000)
-        added = round(echo.took_ms - self._before_ms, 1)
-        bites = present and echo.outcome == "answered" and added >= 0.9 * (self.latency_ms - self.jitter_ms)
-        evidence: Evidence = {"toxic_read_back": present, "canary": echo.outcome, "canary_added_ms": added}
-        return Proof(
-            bites, f"A canary through the {self.link.name} proxy took {added:g} ms longer than before.", evidence
-        )
+        timeout_s = 2.0 + (self.latency_ms + self.jitter_ms) / 1000
+        count = _JITTERED if self.jitter_ms else 1
+        echoes = await asyncio.gather(*(canary.send(self.link, timeout_s=timeout_s) for _ in range(count)))
+        took = [echo.took_ms for echo in echoes]
+        added, spread = round(max(took) - self._before_ms, 1), round(max(took) - min(took), 1)
+        answered = all(echo.outcome == "answered" for echo in echoes)
+        late = added >= 0.9 * self.latency_ms and spread >= 0.2 * self.jitter_ms
+        outcomes = " ".join(sorted({echo.outcome for echo in echoes}))
+        evidence: Evidence = {"toxic_read_back": present, "canary": outcomes, "canary_added_ms": added}
+        why = f"A canary through the {self.link.name} proxy took {added:g} ms longer than before."
+        if self.jitter_ms:
+            evidence = {**evidence, "canaries": count, "canary_spread_ms": spread}
+            why = f"{count} canaries through the {self.link.name} proxy took up to {added:g} ms longer than before."
+        return Proof(present and answered and late, why, evidence)
 
     async def lift(self) -> Evidence:
         await self.toxiproxy.heal(self.link.proxy)

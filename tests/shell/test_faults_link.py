@@ -1,6 +1,7 @@
 """Each fault of a link bites as much as it says, on open and on new connections, and leaves nothing behind."""
 
 import asyncio
+import statistics
 
 import asyncpg
 import pytest
@@ -20,6 +21,20 @@ def test_latency_adds_what_was_asked_to_open_and_to_new_connections(faults: Scen
             assert await median_ms(lambda: session.fetchval("SELECT 1")) - plain_ms == pytest.approx(100, rel=0.1)
         async with applied(faults.actor("rates.latency", latency_ms=100)):
             assert await median_ms(lambda: get(faults.link("rates"))) - connect_ms == pytest.approx(100, rel=0.1)
+        assert await faults.is_whole()
+        session.terminate()
+
+    faults.run(see())
+
+
+def test_jitter_spreads_what_latency_adds(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        await session.fetchval("SELECT 1")  # prepares it, which is a round trip more
+        async with applied(faults.actor("db.latency", latency_ms=50, jitter_ms=50)):
+            took = [await median_ms(lambda: session.fetchval("SELECT 1"), 1) for _ in range(12)]
+            assert statistics.median(took) < 110
+            assert max(took) - min(took) > 20
         assert await faults.is_whole()
         session.terminate()
 

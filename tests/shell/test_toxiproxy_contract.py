@@ -20,7 +20,7 @@ import pytest
 from test_parts_toxiproxy import BLACKHOLE, CLEAN, LATENCY, Line, link
 
 from harness.deployment import Address
-from harness.faults.ends import cut, ends_of
+from harness.faults.ends import cut, ends_of, listener_of
 from harness.faults.fault import Link
 from harness.parts.toxic import Toxic
 from harness.parts.toxiproxy import Toxiproxy
@@ -179,4 +179,4 @@ def test_how_many_connections_are_open_is_known_while_they_are() -> None:
 
 def _counts(server: Toxiproxy, here: Link) -> tuple[int, int, int]:
     ends = ends_of(server, here)
-    return len(ends.listener), len(ends.clients), len(ends.part)
+    return len(listener_of(server, here)), len(ends.clients), len(ends.part)
