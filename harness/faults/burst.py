@@ -13,24 +13,22 @@ from functools import partial
 
 from harness.errors import UsageError
 from harness.faults import asking
-from harness.faults.crowd import LONGEST_S, Crowd, send
+from harness.faults.crowd import LONGEST_S, Crowd, most_open, send
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
-
-_MOST_OPEN = 1_000
 
 
 async def _visit(
     lines: Sequence[RequestLine], rate_rps: float, chance: random.Random, crowd: Crowd, number: int, turn: int
 ) -> None:
     due = time.monotonic()
-    end = due + LONGEST_S
+    end, most = due + LONGEST_S, most_open()
     async with asyncio.TaskGroup() as group:
         while due < end:
             due += chance.expovariate(rate_rps)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            if len(crowd.ports) >= _MOST_OPEN:
+            if len(crowd.ports) >= most:
                 crowd.tally["not_sent"] += 1
                 continue
             group.create_task(_ask(crowd, asking.drawn(lines, chance)))
@@ -46,7 +44,7 @@ async def _ask(crowd: Crowd, line: RequestLine) -> None:
         crowd.tally["refused"] += 1
     except TimeoutError:
         crowd.tally["not_connected_in_time"] += 1
-    except OSError:
+    except ConnectionError:
         crowd.tally["reset_by_server"] += 1
 
 

@@ -8,6 +8,7 @@ late or not at all. What they ask is not in the load's rows; the evidence of the
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from harness.deployment import Address
+from harness.errors import MachineError
 from harness.faults.fault import Evidence, Proof
 from harness.system.socket_diag import established
 
@@ -24,6 +26,7 @@ _MOST_VISITS = 1_000
 _CONNECT_S = 3.0
 _PROOF_S = 3.0
 _END_S = 2.0
+_OTHER_FILES = 256
 
 Tally = Counter[str]
 
@@ -47,6 +50,10 @@ class Crowd:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def apply(self) -> Evidence:
+        if self.clients > most_open():
+            raise MachineError(
+                f"{self.clients} clients need more open files than this process may have; raise the limit (ulimit -n)."
+            )
         self._tasks = [asyncio.create_task(self._come(number)) for number in range(self.clients)]
         return {"clients": self.clients, "connect_to": "the server itself"}
 
@@ -60,7 +67,7 @@ class Crowd:
                 self.tally["timed_out"] += 1
             except ConnectionRefusedError:
                 self.tally["refused"] += 1
-            except OSError:
+            except ConnectionError:
                 self.tally["reset_by_server"] += 1
             if time.monotonic() >= end:
                 return
@@ -89,7 +96,7 @@ class Crowd:
         self._tasks = []
         broken = [error for task in done if not task.cancelled() and (error := task.exception())]
         if broken:
-            raise broken[0]
+            raise MachineError(f"Clients of ours could not go on, so they were fewer than asked: {broken[0]}.")
         return dict(self.tally)
 
     def established(self) -> int:
@@ -132,6 +139,12 @@ class Crowd:
         else:
             self.tally["answered_otherwise" if answer else "closed_by_server"] += 1
         return answer
+
+
+def most_open() -> int:
+    """How many connections fit under the limit of open files, with some left for everything else of the harness."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_000 if soft == resource.RLIM_INFINITY else max(1, min(1_000, soft - _OTHER_FILES))
 
 
 async def send(sock: socket.socket, data: bytes) -> None:
