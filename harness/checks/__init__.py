@@ -10,6 +10,7 @@ from . import (
     load_proven,
     machine_fit,
     no_duplicates,
+    no_leaks,
     no_orphans,
     no_restart_storm,
     no_stuck_workers,
@@ -42,6 +43,7 @@ CHECKS = (
     requests_bounded.CHECK,
     retry_bounded.CHECK,
     pool_bounded.CHECK,
+    no_leaks.CHECK,
     nothing_lost.CHECK,
     no_duplicates.CHECK,
 )

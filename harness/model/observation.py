@@ -102,7 +102,10 @@ class WorkersSeen:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSampled:
-    """One process of the deployment: state letter of /proc (R S D T Z), CPU seconds so far, memory, descriptors."""
+    """One process of the deployment: state letter of /proc (R S D T Z), CPU seconds so far, memory, descriptors.
+
+    `clients` of the descriptors are connections to the server's own port: how many there are is the load's doing.
+    """
 
     pid: int
     role: Literal["master", "worker"]
@@ -112,6 +115,7 @@ class ProcessSampled:
     fds: int
     sent_ns: int
     done_ns: int
+    clients: int = -1
     kind: Literal["process"] = "process"
 
 

@@ -110,6 +110,7 @@ class Limits:
     grace_slack_s: float = 2.0
     accepted_before_ms: float = 250.0
     retry_ratio: float = 4.0
+    leak_mib: float = 4.0
     steady_ratio: float = 1.25
     steady_ms: float = 5.0
     send_lag_share: float = 0.10

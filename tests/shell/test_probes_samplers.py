@@ -106,6 +106,8 @@ def test_processes_are_seen_and_sampled_and_a_killed_worker_is_missed(tmp_path: 
             seen, workers = watch_of(served), served.workers()
             async with running(ProcessesProbe(seen.watch)):
                 await seen.until(lambda: len(seen.of(ProcessSampled)) >= 6, 5, "two samples of each process")
+                with socket.create_connection((served.address.host, served.address.port)):
+                    await seen.until(lambda: any(one.clients == 1 for one in seen.of(ProcessSampled)), 5, "a client")
                 served.signal(workers[0], signal.SIGSTOP)
                 await seen.until(lambda: seen.of(ProcessSampled)[-2].state == "T", 5, "the frozen worker's state")
                 served.signal(workers[0], signal.SIGKILL)
@@ -115,6 +117,7 @@ def test_processes_are_seen_and_sampled_and_a_killed_worker_is_missed(tmp_path: 
         first = seen.of(ProcessSampled)[:3]
         assert [one.role for one in first] == ["master", "worker", "worker"]
         assert all(one.rss_bytes > 1_000_000 and one.fds > 3 and one.cpu_s > 0 for one in first)
+        assert all(one.clients == 0 for one in first)
 
     asyncio.run(scenario())
 
