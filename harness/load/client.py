@@ -20,6 +20,7 @@ from harness.load.messages import Done, LoadSum, Ready
 from harness.load.profile import Profile
 
 LOCUST_DRIVER = (sys.executable, "-P", "-m", "harness.load.locust_driver")
+ENGINE_DRIVER = (sys.executable, "-P", "-m", "harness.load.engine")
 
 _PREPARE_S = 60.0
 _MARGIN_S = 10.0

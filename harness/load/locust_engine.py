@@ -20,11 +20,11 @@ import numpy as np
 from gevent import GreenletExit
 
 from harness.load.locust_http import Attempt, Connection, Exchange, connect, resolve
-from harness.load.locust_meter import Meter
-from harness.load.locust_rows import RowFile
 from harness.load.messages import LoadSum
+from harness.load.meter import Meter
 from harness.load.profile import Profile
 from harness.load.request import WireRequest
+from harness.load.row_writer import RowWriter
 from harness.load.schedule import make_schedule
 from harness.model.rows import NO_CONN, NO_PID, NO_STATUS, ROW, Outcome
 
@@ -38,7 +38,7 @@ _TICKS_PER_SWEEP = 25
 class Engine:
     """`sent` is called with each attempt that was tried, for Locust's statistics."""
 
-    def __init__(self, profile: Profile, rows: RowFile, sent: Callable[[Attempt], None]) -> None:
+    def __init__(self, profile: Profile, rows: RowWriter, sent: Callable[[Attempt], None]) -> None:
         self._profile = profile
         self._rows = rows
         self._report = sent
@@ -182,7 +182,7 @@ class Engine:
     def _finish(self, attempt: Attempt) -> None:
         attempt.done = time.monotonic_ns()
         self._rows.append(attempt.row(self._origin))
-        self._meter.count(attempt)
+        self._meter.count(attempt.code, attempt.intended, attempt.sent, attempt.done)
         if attempt.code not in (Outcome.NOT_SENT, Outcome.NOT_SENT_STOP):
             self._report(attempt)
 

@@ -6,16 +6,16 @@ from typing import Any
 import gevent.event
 
 from harness.load.locust_engine import Engine
-from harness.load.locust_rows import RowFile
 from harness.load.locust_user import LocustSide
 from harness.load.messages import Done
 from harness.load.profile import Profile
+from harness.load.row_writer import RowWriter
 
 
 class LocustRun:
     def __init__(self, profile: Profile, rows_file: str) -> None:
         self._locust = LocustSide(profile)
-        self._rows = RowFile(rows_file)
+        self._rows = RowWriter(rows_file)
         self.engine = Engine(profile, self._rows, self._locust.report)
         self.finished: Any = gevent.event.Event()
 

@@ -26,6 +26,19 @@ ANSWERS = {
     "/upgrade": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
     "/mute": b"",
     "/slow-body": CUT_BODY,
+    "/slow-head": CUT_HEADERS,
+    "/close": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+    "/empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "/not-modified": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n",
+    "/continue": b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+    "/trailer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n",
+    "/old": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "/old-kept": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
+    "/double": OK + OK,
+    "/two-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nhello",
+    "/both-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "/bad-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "/ssh": b"SSH-2.0-OpenSSH_9\r\n",
 }
 THEN_EOF = {
     "/close-delimited": b"HTTP/1.1 200 OK\r\n\r\nabc",
@@ -34,7 +47,13 @@ THEN_EOF = {
     "/eof-body": CUT_BODY,
     "/eof-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
 }
-THEN_RESET = {"/rst": b"", "/rst-headers": CUT_HEADERS, "/rst-body": CUT_BODY}
+THEN_RESET = {
+    "/rst": b"",
+    "/rst-headers": CUT_HEADERS,
+    "/rst-body": CUT_BODY,
+    "/rst-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "/rst-delimited": b"HTTP/1.1 200 OK\r\n\r\nabc",
+}
 
 
 class FaultServer:

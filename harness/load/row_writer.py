@@ -5,7 +5,7 @@ import os
 from harness.model.rows import ROW
 
 
-class RowFile:
+class RowWriter:
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._pending = bytearray()

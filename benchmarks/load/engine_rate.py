@@ -1,0 +1,149 @@
+"""How many requests a second does one core send on time? Judged by the server, which stamps each arrival.
+
+    .venv/bin/python benchmarks/load/engine_rate.py [RATE…] [--driver engine|locust] [--seconds 3]
+
+Generator on one core, server on another, 64 connections, an open model. "Slip" is the arrival at the server against
+the schedule, so it holds the server's own delay too. Clean: 99 % sent, slip p99 at most 1 ms and send lag p99 at most
+0.5 ms. With `--rt` the generator gets real-time priority (root), for a machine on which others work too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, LoadDriver, spawn_child  # noqa: E402
+from harness.load.profile import Profile, Segment  # noqa: E402
+from harness.load.rows_file import read_rows  # noqa: E402
+from harness.load.schedule import make_schedule  # noqa: E402
+from harness.model.request import RequestLine  # noqa: E402
+from harness.model.rows import ANSWERED, in_group  # noqa: E402
+
+DRIVERS = {"engine": ENGINE_DRIVER, "locust": LOCUST_DRIVER}
+RATES = (1000, 5000, 10_000, 20_000)
+SLIP_MS, LAG_MS, SENT = 1.0, 0.5, 0.99
+LEAD_NS = 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    rate_rps: float
+    sent: float
+    slip_p50_ms: float
+    slip_p99_ms: float
+    lag_p99_ms: float
+    answer_p99_ms: float
+    cpu: float
+    rss_mb: float
+
+    @property
+    def clean(self) -> bool:
+        return self.sent >= SENT and self.slip_p99_ms <= SLIP_MS and self.lag_p99_ms <= LAG_MS
+
+
+def profile_of(port: int, rate_rps: float, seconds: float) -> Profile:
+    return Profile(
+        host="127.0.0.1",
+        port=port,
+        segments=(Segment.steady(seconds, rate_rps),),
+        requests=(RequestLine("stamp", path="/{key}"),),
+        connections=64,
+        timeout_s=5,
+        queue_timeout_s=5,
+    )
+
+
+def pin(pid: int, core: int) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {cores[core]})
+
+
+async def drive(driver: str, profile: Profile, rows: Path, real_time: bool) -> tuple[int, float, float]:
+    """When it began, the CPU it took a second, and its memory in MB."""
+    async with await LoadDriver.launch(spawn_child, DRIVERS[driver]) as load:
+        await load.prepare(profile, rows)
+        pin(load.pid, 0)
+        if real_time:
+            os.sched_setscheduler(load.pid, os.SCHED_FIFO, os.sched_param(10))
+        ticks = cpu_s(load.pid)
+        t0 = time.monotonic_ns() + LEAD_NS
+        await load.start(t0)
+        done = await load.wait_done(profile.duration_s + 20)
+    return t0, (done.cpu_s - ticks) / profile.duration_s, done.max_rss_kb / 1024
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(driver: str, rate_rps: float, seconds: float, folder: Path, real_time: bool) -> Seen:
+    stamps_file, rows_file = folder / "stamps", folder / "rows"
+    words = [sys.executable, str(Path(__file__).with_name("stamping_server.py")), str(stamps_file)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        pin(server.pid, -1)
+        profile = profile_of(port, rate_rps, seconds)
+        t0, cpu, rss_mb = asyncio.run(drive(driver, profile, rows_file, real_time))
+        server.stdin.close()
+        server.wait(10)
+    rows, schedule = read_rows(rows_file), make_schedule(profile)
+    stamps = np.fromfile(stamps_file, np.int64).reshape(-1, 2)
+    slip = stamps[:, 1] - (schedule.intended_ns[stamps[:, 0]] + t0)
+    sent, answered = rows[rows["sent"] >= 0], rows[in_group(rows, ANSWERED)]
+
+    def ms(values: np.typing.NDArray[np.int64], share: float) -> float:
+        return float(np.percentile(values, share)) / 1e6 if len(values) else float("nan")
+
+    return Seen(
+        rate_rps,
+        len(sent) / len(schedule),
+        ms(slip, 50),
+        ms(slip, 99),
+        ms(sent["sent"] - sent["intended"], 99),
+        ms(answered["done"] - answered["intended"], 99),
+        cpu,
+        rss_mb,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rates", nargs="*", type=float, default=RATES)
+    parser.add_argument("--driver", choices=DRIVERS, default="engine")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rt", action="store_true")
+    asked = parser.parse_args()
+    print("  rate/s    sent  slip p50   p99 ms  lag p99 answer p99   CPU    MB")
+    best = 0.0
+    for rate_rps in asked.rates:
+        with tempfile.TemporaryDirectory(prefix="engine-rate-") as folder:
+            seen = measure(asked.driver, rate_rps, asked.seconds, Path(folder), asked.rt)
+        best = max(best, rate_rps if seen.clean else 0.0)
+        print(
+            f"{rate_rps:8.0f} {seen.sent:7.2%} {seen.slip_p50_ms:9.3f} {seen.slip_p99_ms:8.3f} {seen.lag_p99_ms:8.3f}"
+            f" {seen.answer_p99_ms:10.3f} {seen.cpu:5.2f} {seen.rss_mb:5.0f} {'clean' if seen.clean else ''}"
+        )
+    print(f"highest clean rate {best:.0f}/s; goal 20,000/s (slip p99 ≤ {SLIP_MS} ms, lag p99 ≤ {LAG_MS} ms)")
+    return 0 if best >= 20_000 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Sends each arrival when it is due, whether or not the answers come: an open model.
+
+    schedule ──alarm──▶ pump ──▶ idle connection, else a new one ──▶ write ──▶ answer ──▶ row
+                                    │ none                                        │
+                                    └──▶ waiting, in order ◀── takes the next ────┘
+
+What waits for longer than the profile allows is recorded as not sent. After a stop nothing new is sent, what is open
+may end, and every arrival that was left has a row.
+"""
+
+import asyncio
+import collections
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.load.engine.alarm import Alarm
+from harness.load.engine.book import Book
+from harness.load.engine.connection import Connection, Job
+from harness.load.engine.pool import Pool
+from harness.load.messages import LoadSum
+from harness.load.profile import Profile
+from harness.load.request import WireRequest
+from harness.load.row_writer import RowWriter
+from harness.load.schedule import make_schedule
+from harness.model.rows import Outcome
+
+_BLOCK = 8192  # arrivals turned into Python numbers at a time
+_BURST = 64  # arrivals sent before answers are looked at again
+_TICK_S = 0.01
+_TICKS_PER_FLUSH = 10
+_SECOND = 1_000_000_000
+
+_now = time.monotonic_ns
+
+
+class Engine:
+    """`finished` is called once, when every arrival has its row."""
+
+    def __init__(self, profile: Profile, writer: RowWriter, finished: Callable[[], None]) -> None:
+        self._profile, self._finished = profile, finished
+        self._book = Book(writer)
+        self._schedule = make_schedule(profile)
+        self._requests = [WireRequest.of(line, profile) for line in profile.requests]
+        self._pool = Pool(profile, self, self._send, self._not_served)
+        self._timeout_ns = int(profile.timeout_s * _SECOND)
+        self._queue_timeout_ns = int(profile.queue_timeout_s * _SECOND)
+        self._deadlines: collections.deque[tuple[int, Connection, int]] = collections.deque()
+        self._block: list[Job] = []
+        self._next = 0
+        self._in_hand = 0
+        self._t0 = self._drain_until = self._ticks = 0
+        self._alarm: Alarm | None = None
+        self._started = self._stopping = self._ended = False
+        self.reason = "schedule"
+        self.failure: Exception | None = None
+
+    @property
+    def arrivals(self) -> int:
+        return len(self._schedule)
+
+    @property
+    def connections_opened(self) -> int:
+        return self._pool.opened
+
+    def start(self, t0_ns: int, origin_ns: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._started, self._t0, self._book.origin = True, t0_ns, origin_ns
+        self._alarm = Alarm()
+        loop.add_reader(self._alarm.fd, self._ring)
+        self._set_alarm()
+        loop.call_later(_TICK_S, self._tick, _now())
+
+    def stop(self, reason: str, drain_s: float) -> None:
+        """The first reason is kept. A second stop can only shorten the drain."""
+        until = _now() + int(drain_s * _SECOND)
+        if self._stopping:
+            self._drain_until = min(self._drain_until, until)
+            return
+        self.reason, self._drain_until, self._stopping = reason, until, True
+        if not self._started:
+            self.start(_now(), _now())
+        self._cancel_waiting()
+
+    def window(self) -> LoadSum:
+        return self._book.window(**self._position())
+
+    def totals(self) -> dict[str, int]:
+        return self._book.totals(**self._position())
+
+    def _position(self) -> dict[str, int]:
+        in_flight = self._in_hand + self._pool.opening
+        due = self.arrivals if self._ended else self._next
+        return {
+            "scheduled": self.arrivals,
+            "due": due,
+            "in_flight": in_flight,
+            "waiting": len(self._pool.waiting),
+        }
+
+    # What sends.
+
+    def _ring(self) -> None:
+        assert self._alarm is not None
+        self._alarm.clear()
+        self._pump()
+
+    def _pump(self) -> None:
+        """Everything that is due, in bursts: between them answers are read."""
+        serve = self._pool.serve
+        now = _now()
+        for _ in range(_BURST):
+            if self._stopping or not self._refill():
+                return
+            k, intended, endpoint = self._block[-1]
+            if intended > now:
+                now = _now()
+                if intended > now:
+                    self._set_alarm()
+                    return
+            self._block.pop()
+            self._next = k + 1
+            serve((k, intended, endpoint))
+        asyncio.get_running_loop().call_soon(self._pump)
+
+    def _refill(self) -> bool:
+        """The next arrivals, last one first; False when there are none."""
+        if not self._block:
+            first = self._next
+            times = (self._schedule.intended_ns[first : first + _BLOCK] + self._t0).tolist()
+            endpoints = self._schedule.endpoint[first : first + _BLOCK].tolist()
+            self._block = list(zip(range(first, first + len(times)), times, endpoints, strict=True))[::-1]
+        return bool(self._block)
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None and self._refill():
+            self._alarm.set(self._block[-1][1])
+
+    def _send(self, connection: Connection, job: Job) -> None:
+        self._in_hand += 1
+        connection.send(job, self._requests[job[2]], self._profile.key(job[0]))
+        self._deadlines.append((connection.sent + self._timeout_ns, connection, connection.serial))
+
+    # What is heard from connections.
+
+    def finished(self, connection: Connection, code: Outcome) -> None:
+        self._in_hand -= 1
+        c = connection
+        self._book.ended(c.job, c.number, c.sent, c.first, _now(), code, c.tail)
+
+    def idle(self, connection: Connection) -> None:
+        self._pool.release(connection)
+
+    def lost(self, connection: Connection) -> None:
+        self._pool.forget(connection)
+
+    def _not_served(self, job: Job, code: Outcome) -> None:
+        self._book.not_served(job, _now(), code)
+
+    # What looks after time.
+
+    def _tick(self, due_ns: int) -> None:
+        now = _now()
+        self._book.note_loop_lag(max(0, now - due_ns - int(_TICK_S * _SECOND)))
+        self._give_up_open(now)
+        self._give_up_waiting(now)
+        self._ticks += 1
+        if self._ticks % _TICKS_PER_FLUSH == 0:
+            self._flush()
+        if self._is_over(now):
+            self._end()
+        else:
+            asyncio.get_running_loop().call_later(_TICK_S, self._tick, _now())
+
+    def _give_up_open(self, now: int) -> None:
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][0] <= now:
+            _, connection, serial = deadlines.popleft()
+            if connection.busy and connection.serial == serial:
+                connection.give_up(Outcome.TIMEOUT if connection.first < 0 else Outcome.TIMEOUT_PARTIAL)
+
+    def _give_up_waiting(self, now: int) -> None:
+        waiting = self._pool.waiting
+        while waiting and waiting[0][1] < now - self._queue_timeout_ns:
+            self._not_served(waiting.popleft(), Outcome.NOT_SENT)
+
+    def _is_over(self, now: int) -> bool:
+        if self._stopping:
+            return now >= self._drain_until or not (self._in_hand or self._pool.opening)
+        return self._next >= self.arrivals and not (self._in_hand or self._pool.opening or self._pool.waiting)
+
+    def _flush(self) -> None:
+        try:
+            self._book.flush()
+        except OSError as error:
+            self.failure = self.failure or error
+            self.stop("failure", 0)
+
+    def _end(self) -> None:
+        assert self._alarm is not None
+        asyncio.get_running_loop().remove_reader(self._alarm.fd)
+        self._alarm.close()
+        self._alarm = None
+        self._cancel_waiting()
+        self._pool.end()
+        self._book.cancelled(np.arange(self._next, self.arrivals), self._schedule, self._t0)
+        self._ended = True
+        self._flush()
+        self._finished()
+
+    def _cancel_waiting(self) -> None:
+        numbers = np.array([k for k, _, _ in self._pool.waiting], np.int64)
+        self._pool.waiting.clear()
+        self._book.cancelled(numbers, self._schedule, self._t0)
