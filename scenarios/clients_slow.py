@@ -1,4 +1,4 @@
-"""Clients that send slowly and clients that do not read, fifty of them, for eight seconds.
+"""Clients that send slowly and clients that do not read, nearly fifty of them, for eight seconds.
 
 Finds F55: the server keeps them for as long as they like, which is well as long as nobody else waits for them.
 """

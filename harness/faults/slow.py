@@ -32,7 +32,8 @@ class Slow:
         )
 
     async def lift(self) -> Evidence:
-        await self.stub.program([], by="slow")
+        if self.stub.alive:
+            await self.stub.program([], by="slow")
         return {}
 
 

@@ -55,7 +55,7 @@ FAULT = FaultSpec(
     does="requests are sent each every_ms and their answers never read",
     build=_build,
     parameters=(
-        Parameter("clients", 10, 1, 200, "each with one connection"),
-        Parameter("every_ms", 500, 50, 10_000, "between two requests of a client"),
+        Parameter("clients", 5, 1, 200, "each with one connection"),
+        Parameter("every_ms", 100, 20, 10_000, "between two requests of a client"),
     ),
 )

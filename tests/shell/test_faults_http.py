@@ -1,13 +1,19 @@
 """Each fault of an HTTP dependency bites as much as it says and leaves nothing behind."""
 
 import asyncio
+import dataclasses
 import json
 import time
 
 import pytest
 from fault_rig import Scene, applied, get, median_ms
+from parts_rig import bench
 
 from harness.errors import UsageError
+from harness.faults import spec_of
+from harness.model.scenario import FaultUse
+from harness.model.target import HttpPart
+from harness.parts.stub import start_stub
 
 pytestmark = pytest.mark.real
 
@@ -94,6 +100,23 @@ def test_two_faults_of_one_part_add_up_and_each_lifts_its_own(faults: Scene) -> 
             assert (await get(link))[0] == 200
             assert await median_ms(lambda: get(link), 3) >= 100
         assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_a_fault_is_lifted_from_a_part_that_is_gone(faults: Scene) -> None:
+    async def see() -> None:
+        async with bench() as here:
+            stub = await start_stub(HttpPart("rates"), here.spawner, here.ports, here.folder)
+            stage = dataclasses.replace(faults.stage, stubs={"rates": stub})
+            uses = [FaultUse(f"rates.{name}") for name in ("slow", "error", "hang", "wrong-body", "trickle")]
+            actors = [spec_of(use).build(use, stage) for use in uses]
+            for actor in actors:
+                await actor.lift()
+                await actor.apply()
+            await stub.stop()
+            for actor in actors:
+                assert await actor.lift() == {}
 
     faults.run(see())
 
