@@ -24,7 +24,7 @@ from harness.deployment import Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
-from harness.faults.fault import Actor, Evidence, Proof, Stage
+from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.load.profile import Segment
 from harness.loading import Load, make_profile
 from harness.model.observation import (
@@ -219,20 +219,22 @@ class Conductor:
         """Apply, prove and lift each fault at its time. Lifts happen whatever else does."""
         uses = self.trial.scenario.faults
         self._phase("fault", self.trial.scenario.faults_end_s)
-        actors = [(use, spec_of(use).build(use, stage)) for use in uses]
+        actors = [(use, self._spec(use).build(use, stage)) for use in uses]
         await asyncio.gather(*(self._one_fault(use, actor) for use, actor in actors))
 
     async def _one_fault(self, use: FaultUse, actor: Actor) -> None:
         await asyncio.sleep(use.at_s)
         began = time.monotonic()
-        await self._apply(use, actor)
-        proof = asyncio.create_task(self._prove(use, actor))
+        proof: asyncio.Task[None] | None = None
         try:
+            await self._apply(use, actor)  # what was cut off in the middle of it is lifted too
+            proof = asyncio.create_task(self._prove(use, actor))
             end_s = use.for_s if use.for_s is not None else self.trial.scenario.faults_end_s - use.at_s
             await asyncio.sleep(max(0.0, end_s - (time.monotonic() - began)))
             await proof
         finally:
-            proof.cancel()
+            if proof is not None:
+                proof.cancel()
             await self._change(use, "lift", _done(actor.lift))
 
     async def _apply(self, use: FaultUse, actor: Actor) -> None:
@@ -294,12 +296,15 @@ class Conductor:
             return ending
         sent_ns = self.clock.now_ns()
         for use in self.trial.scenario.faults:
-            actor = spec_of(use).build(use, stage)
+            actor = self._spec(use).build(use, stage)
             await self._apply(use, actor)
             self._proofs.append(asyncio.create_task(self._prove(use, actor)))
         return asyncio.create_task(deployment.wait(grace_s, sent_ns))
 
     # ── small helpers
+
+    def _spec(self, use: FaultUse) -> FaultSpec:
+        return spec_of(use, self.trial.part_kinds.get(use.what))
 
     def _phase(self, phase: PhaseName, length_s: float) -> None:
         now_ns = self.clock.now_ns()

@@ -156,7 +156,8 @@ def _check_faults(planned: Plan, target: Target) -> None:
     """Every fault is known, its parameters are in bounds, and the part that it hurts is of the right kind."""
     for trial in planned.trials:
         for use in trial.scenario.faults:
-            spec, part = spec_of(use), target.part(use.what)
+            part = target.part(use.what)
+            spec = spec_of(use, None if part is None else part.kind)
             if spec.on in ("http", "postgres") and (part is None or part.kind != spec.on):
                 raise UsageError(f"{use.id} needs a part of kind {spec.on}; {use.what} is none.")
 

@@ -28,6 +28,7 @@ from harness.faults import (
     postgres_lock,
     postgres_read_only,
     postgres_restart,
+    postgres_slow,
     postgres_terminate,
     refuse,
     reset,
@@ -62,6 +63,7 @@ FAULTS: tuple[FaultSpec, ...] = (
     postgres_lock.FAULT,
     postgres_exhaust.FAULT,
     postgres_read_only.FAULT,
+    postgres_slow.FAULT,
     postgres_freeze.FAULT,
     postgres_restart.FAULT,
     postgres_kill.FAULT,
@@ -78,16 +80,21 @@ FAULTS: tuple[FaultSpec, ...] = (
 )
 
 
-def _kind(what: str) -> tuple[str, ...]:
-    """Which kinds of fault the first half of an id can take."""
+def _kind(what: str, part_kind: str | None) -> tuple[str, ...]:
+    """Which kinds of fault the first half of an id can take; a part can be called anything, so its kind is told."""
+    if part_kind is not None:
+        return ("link", part_kind)
     if what in ("worker", "server", "client"):
         return (what,)
     return {"ingress": ("link",), "postgres": ("link", "postgres")}.get(what, ("link", "http", "postgres"))
 
 
-def spec_of(use: FaultUse) -> FaultSpec:
-    """The spec that an id names, its parameters checked; UsageError with what is accepted."""
-    kinds = _kind(use.what)
+def spec_of(use: FaultUse, part_kind: str | None = None) -> FaultSpec:
+    """The spec that an id names, its parameters checked; UsageError with what is accepted.
+
+    `part_kind` of the part that is hurt, where it is one: two kinds may have a fault of the same name.
+    """
+    kinds = _kind(use.what, part_kind)
     for spec in FAULTS:
         if spec.name == use.name and spec.on in kinds:
             spec.check(use)

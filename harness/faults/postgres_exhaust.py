@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from harness.faults import app_session
 from harness.faults.app_session import FAILURES, Session
 from harness.faults.fault import Actor, Evidence, FaultSpec, Held, Link, Parameter, Proof, Stage
+from harness.faults.repeating import Repeating
 from harness.model.scenario import FaultUse
 
 _AGAIN_S = 0.25
@@ -26,26 +27,22 @@ class Exhaust:
     link: Link
     most: int
     _sessions: list[Session] = field(default_factory=list)
-    _filler: asyncio.Task[None] | None = None
+    _filler: Repeating | None = None
 
     async def apply(self) -> Evidence:
-        await self._fill()
-        self._filler = asyncio.create_task(self._keep_full())
+        self._filler = Repeating(self._fill)
+        await self._filler.start()
         return {"sessions": len(self._sessions)}
 
-    async def _fill(self) -> None:
+    async def _fill(self) -> float:
         """Take what there is. Any error ends it: the server is full, or another fault has it."""
         self._sessions = [session for session in self._sessions if not session.is_closed()]
         while len(self._sessions) < self.most:
             try:
                 self._sessions.append(await app_session.log_in(self.held, name=self.held.server.mark))
             except FAILURES:
-                return
-
-    async def _keep_full(self) -> None:
-        while True:
-            await asyncio.sleep(_AGAIN_S)
-            await self._fill()
+                break
+        return _AGAIN_S
 
     async def prove(self) -> Proof:
         canary = await self._knock()
@@ -63,10 +60,8 @@ class Exhaust:
 
     async def lift(self) -> Evidence:
         """Done when the server has room again: it learns of a closed session a moment later."""
-        filler, self._filler = self._filler, None
-        if filler is not None:
-            filler.cancel()
-            await asyncio.wait([filler])
+        if self._filler is not None:
+            await self._filler.stop()
         sessions, self._sessions = self._sessions, []
         await app_session.log_out(*sessions)
         end = time.monotonic() + _FREED_S

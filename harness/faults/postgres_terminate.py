@@ -6,7 +6,6 @@ With `every_ms` it goes on: who reconnects is terminated again.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from harness.errors import MachineError
 from harness.faults import app_session
 from harness.faults.app_session import Session
 from harness.faults.fault import Actor, Evidence, FaultSpec, Held, Link, Parameter, Proof, Stage
+from harness.faults.repeating import Repeating
 from harness.model.scenario import FaultUse
 
 
@@ -25,14 +25,15 @@ class Terminate:
     _rounds: int = 0
     _of_app: int = 0
     _canary: Session | None = None
-    _task: asyncio.Task[None] | None = None
+    _again: Repeating | None = None
 
     async def apply(self) -> Evidence:
         opened = await app_session.try_log_in(self.held, self.link)
         self._canary = None if isinstance(opened, str) else opened
         await self._terminate()
         if self.every_s > 0:
-            self._task = asyncio.create_task(self._repeat())
+            self._again = Repeating(self._step)
+            await self._again.start(after_s=self.every_s)
         return {"sessions": self._of_app}
 
     async def _terminate(self) -> None:
@@ -40,11 +41,10 @@ class Terminate:
         self._of_app += len([pid for pid in await self.held.reserved.terminate_app() if pid != canary])
         self._rounds += 1
 
-    async def _repeat(self) -> None:
-        while True:
-            await asyncio.sleep(self.every_s)
-            with contextlib.suppress(MachineError):  # another fault may have the server
-                await self._terminate()
+    async def _step(self) -> float:
+        with contextlib.suppress(MachineError):  # another fault may have the server
+            await self._terminate()
+        return self.every_s
 
     async def prove(self) -> Proof:
         canary = self._canary
@@ -55,10 +55,8 @@ class Terminate:
         return Proof(ended and self._of_app > 0, why, evidence)
 
     async def lift(self) -> Evidence:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        if self._again is not None:
+            await self._again.stop()
         canary, self._canary = self._canary, None
         await app_session.log_out(canary)
         return {"sessions": self._of_app, "rounds": self._rounds}

@@ -18,6 +18,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.bandwidth": ("mild",),
     "link.slice": ("mild",),
     "postgres.read-only": ("lasting",),
+    "postgres.slow": ("ours",),
     "postgres.freeze": ("ours",),
     "postgres.restart": ("ours",),
     "postgres.kill": ("ours",),

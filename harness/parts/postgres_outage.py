@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
-from harness.system.proc import Stat, descendants, is_same, read_stat
+from harness.system.proc import Stat, children, is_same, read_stat
 from harness.system.process import Process
 
 _STOPPED_S = 2.0
@@ -60,10 +60,15 @@ async def kill(postmaster: Process) -> None:
     await _until(lambda: not any(is_same(each.pid, each.start) for each in found), _GONE_S)
 
 
+def stop(postmaster: Process) -> None:
+    """SIGSTOP to those that are there now, without waiting: for as short a time that one more does not matter."""
+    _signal(tree(postmaster), SIGSTOP)
+
+
 def tree(postmaster: Process) -> list[Stat]:
     """The postmaster first; nothing where it has ended."""
     stat = postmaster.stat() if postmaster.alive else None
-    return [] if stat is None else [stat, *descendants(stat.pid)]
+    return [] if stat is None else [stat, *children(stat.pid)]
 
 
 def _signal(stats: list[Stat], number: int) -> None:

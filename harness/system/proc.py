@@ -71,6 +71,12 @@ def tree_cpu_s(root: int) -> float:
     return total_ticks / _TICKS
 
 
+def children(pid: int) -> list[Stat]:
+    """Of one process alone, without a look at all of /proc."""
+    stats = (read_stat(child) for child in _children(pid))
+    return [stat for stat in stats if stat is not None and stat.alive]
+
+
 def _children(pid: int) -> list[int]:
     try:
         threads = os.listdir(f"/proc/{pid}/task")

@@ -41,7 +41,8 @@ class Scene:
 
     def actor(self, id: str, **parameters: Scalar) -> Actor:
         use = FaultUse(id, parameters=parameters)
-        return spec_of(use).build(use, self.stage)
+        link = self.stage.links.get(use.what)
+        return spec_of(use, None if link is None else link.kind).build(use, self.stage)
 
     def link(self, name: str) -> Link:
         return self.stage.links[name]

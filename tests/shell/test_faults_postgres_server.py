@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from fault_rig import Scene, applied
+from fault_rig import Scene, applied, median_ms
 
 from harness.errors import MachineError
 from harness.faults.app_session import becomes_true
@@ -81,12 +81,30 @@ def test_a_frozen_server_closes_nothing_and_goes_on(faults: Scene) -> None:
     faults.run(see())
 
 
-@pytest.mark.parametrize("name", ["freeze", "restart", "kill"])
+def test_a_slow_server_makes_work_take_longer_by_the_share_that_is_missing(faults: Scene) -> None:
+    async def see() -> None:
+        session = await faults.session()
+        work = "SELECT count(*) FROM generate_series(1, 400000)"
+        plain_ms = await median_ms(lambda: session.fetchval(work), 3)
+        async with applied(faults.actor("db.slow", stopped_percent=75, period_ms=100)):
+            assert await median_ms(lambda: session.fetchval(work), 3) > 2.5 * plain_ms
+        assert not any(postgres_outage.is_stopped(each) for each in postgres_outage.tree(_process(faults)))
+        await session.close()
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def _process(faults: Scene) -> Process:
+    return cluster_of(faults.held.server).process
+
+
+@pytest.mark.parametrize("name", ["slow", "freeze", "restart", "kill"])
 def test_a_server_that_runs_is_left_alone_by_a_lift(faults: Scene, name: str) -> None:
     async def see() -> None:
-        pid = cluster_of(faults.held.server).process.pid
+        pid = _process(faults).pid
         await faults.actor(f"db.{name}").lift()
-        assert cluster_of(faults.held.server).process.pid == pid
+        assert _process(faults).pid == pid
         assert await faults.is_whole()
 
     faults.run(see())
