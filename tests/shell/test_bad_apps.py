@@ -122,6 +122,21 @@ CASES = (
         {"requests-bounded": "the defect: a request waits as long as the database is silent"},
     ),
     Case(
+        "double_entry",
+        "db-latency",
+        {"no-duplicates": "the defect: what was stored, but not answered in time, is written again"},
+    ),
+    Case(
+        "impatient_retries",
+        "dependency-slow",
+        {"retry-bounded": "the defect: ten calls at once for each request"},
+    ),
+    Case(
+        "wide_pool",
+        "db-latency",
+        {"pool-bounded": "the defect: the pools ask for more sessions than there are"},
+    ),
+    Case(
         "never_starts",
         "baseline",
         {"starts": "the defect: the import fails"},
