@@ -80,9 +80,7 @@ class Crowd:
             await asyncio.sleep(0.05)
         most = max(self.most_established, self.established())
         seen = ", ".join(f"{name} {count}" for name, count in sorted(self.tally.items())) or "nothing"
-        why = (
-            f"The kernel has shown {most} connections of these clients at the server's port; they have counted: {seen}."
-        )
+        why = f"The kernel has shown {most} of these clients' connections at the server's port; they count: {seen}."
         return Proof(shown and most > 0, why, {"established": most, **self.tally})
 
     async def lift(self) -> Evidence:

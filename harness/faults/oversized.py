@@ -42,6 +42,7 @@ async def _pour(crowd: Crowd, sock: socket.socket, size: int, chunked: bool) -> 
     for _ in range(size // len(_PIECE)):
         await send(sock, b"%x\r\n%s\r\n" % (len(_PIECE), _PIECE) if chunked else _PIECE)
         crowd.tally["kilobytes_sent"] += len(_PIECE) // 1024
+        await asyncio.sleep(0)  # what fits into the socket at once would keep the loop, and the answer unheard
     if chunked:
         await send(sock, b"0\r\n\r\n")
     crowd.tally["bodies_sent_whole"] += 1
