@@ -17,6 +17,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
     "link.bandwidth": ("mild",),
     "link.slice": ("mild",),
+    "link.cut-after": ("mild",),
     "postgres.read-only": ("lasting",),
     "postgres.slow": ("ours",),
     "postgres.freeze": ("ours",),
