@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
-from harness.faults.programmed import PATH, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour
 
@@ -11,12 +11,10 @@ from harness.parts.stub import Behaviour
 def _build(use: FaultUse, stage: Stage) -> Actor:
     status = int(FAULT.value(use, "status"))
     behaviour = Behaviour(FAULT.word(use, "path"), error_rate=FAULT.value(use, "share_percent") / 100, status=status)
-    return Programmed(
-        "error",
-        stage.stubs[use.what],
-        stage.links[use.what],
+    return programmed(
+        use,
+        stage,
         behaviour,
-        stage.seed,
         shows=lambda reply, _: reply.status == status,
         count=lambda counts: counts.failed,
     )

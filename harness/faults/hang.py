@@ -6,19 +6,17 @@ The connection stays open: only a timeout of the caller ends the wait, and each 
 from __future__ import annotations
 
 from harness.faults.fault import Actor, FaultSpec, Stage
-from harness.faults.programmed import PATH, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:
     behaviour = Behaviour(FAULT.word(use, "path"), hang=True, share=FAULT.value(use, "share_percent") / 100)
-    return Programmed(
-        "hang",
-        stage.stubs[use.what],
-        stage.links[use.what],
+    return programmed(
+        use,
+        stage,
         behaviour,
-        stage.seed,
         shows=lambda reply, _: not reply.status and not reply.ended,
         count=lambda counts: counts.hung,
         canary_s=1.0,

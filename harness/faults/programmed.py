@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.faults.fault import Choice, Evidence, Link, Parameter, Proof
+from harness.faults.fault import Choice, Evidence, Link, Parameter, Proof, Stage
 from harness.faults.fetch import Reply, fetch
+from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour, Counts, Stub
 
 PATH = Choice("path", "*", "which paths, from the / on; a * at the end stands for any rest", pattern=r"\*|/[!-~]*")
@@ -66,3 +67,16 @@ class Programmed:
 
     async def _spoiled(self) -> int:
         return self.count(await self.stub.counts()) - (self._counted or 0)
+
+
+def programmed(
+    use: FaultUse,
+    stage: Stage,
+    behaviour: Behaviour,
+    shows: Callable[[Reply, Reply], bool],
+    count: Callable[[Counts], int],
+    canary_s: float = 2.0,
+) -> Programmed:
+    """The actor on the part that the use names."""
+    stub, link = stage.stubs[use.what], stage.links[use.what]
+    return Programmed(use.name, stub, link, behaviour, stage.seed, shows, count, canary_s)

@@ -7,7 +7,7 @@ with blanks so that there is something to send.
 from __future__ import annotations
 
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
-from harness.faults.programmed import PATH, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour
 
@@ -15,12 +15,10 @@ from harness.parts.stub import Behaviour
 def _build(use: FaultUse, stage: Stage) -> Actor:
     over_ms = FAULT.value(use, "over_ms")
     behaviour = Behaviour(FAULT.word(use, "path"), trickle_ms=over_ms, share=FAULT.value(use, "share_percent") / 100)
-    return Programmed(
-        "trickle",
-        stage.stubs[use.what],
-        stage.links[use.what],
+    return programmed(
+        use,
+        stage,
         behaviour,
-        stage.seed,
         shows=lambda reply, _: reply.ended and bool(reply.status) and reply.took_ms - reply.first_ms >= 0.9 * over_ms,
         count=lambda counts: counts.trickled,
         canary_s=over_ms / 1000 + 2.0,

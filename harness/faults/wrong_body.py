@@ -7,19 +7,17 @@ of a gateway. Who trusts it answers 500, or passes nonsense on.
 from __future__ import annotations
 
 from harness.faults.fault import Actor, Choice, FaultSpec, Stage
-from harness.faults.programmed import PATH, SHARE, Programmed
+from harness.faults.programmed import PATH, SHARE, programmed
 from harness.model.scenario import FaultUse
 from harness.parts.stub import BODIES, Behaviour
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:
     body, share = FAULT.word(use, "body"), FAULT.value(use, "share_percent") / 100
-    return Programmed(
-        "wrong-body",
-        stage.stubs[use.what],
-        stage.links[use.what],
+    return programmed(
+        use,
+        stage,
         Behaviour(FAULT.word(use, "path"), body=body, share=share),
-        stage.seed,
         shows=lambda reply, before: reply.status == before.status and reply.ended and reply.body != before.body,
         count=lambda counts: counts.garbled,
     )
