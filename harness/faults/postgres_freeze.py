@@ -22,8 +22,9 @@ class Freeze:
     link: Link
 
     async def apply(self) -> Evidence:
+        queue = postgres_outage.lengthen_queue(self.cluster.process, self.cluster.login.port)
         frozen = await postgres_outage.freeze(self.cluster.process)
-        return {"pid": self.cluster.process.pid, "processes": len(frozen)}
+        return {"pid": self.cluster.process.pid, "processes": len(frozen), "queue": queue}
 
     async def prove(self) -> Proof:
         there = postgres_outage.tree(self.cluster.process)

@@ -72,6 +72,7 @@ def test_a_frozen_server_closes_nothing_and_goes_on(faults: Scene) -> None:
                 await faults.held.reserved.sample()
             assert time.monotonic() - began < 3
             assert not asked.done()
+            await connect_many(faults.held.server, 400)
             assert faults.held.server.alive
         assert await asyncio.wait_for(asked, 2) == 7
         assert (await faults.held.reserved.sample()).sessions >= 1
@@ -97,6 +98,15 @@ def test_a_slow_server_makes_work_take_longer_by_the_share_that_is_missing(fault
 
 def _process(faults: Scene) -> Process:
     return cluster_of(faults.held.server).process
+
+
+async def connect_many(server: Postgres, count: int) -> None:
+    """More than PostgreSQL's own queue holds; the proxy must not be stuck behind it."""
+    where = server.address
+    async with asyncio.timeout(0.9):  # the kernel tries again after a second
+        pairs = await asyncio.gather(*(asyncio.open_connection(where.host, where.port) for _ in range(count)))
+    for _, writer in pairs:
+        writer.close()
 
 
 @pytest.mark.parametrize("name", ["slow", "freeze", "restart", "kill"])
