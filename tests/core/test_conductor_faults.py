@@ -69,3 +69,23 @@ def test_a_proxy_that_hangs_is_told_with_the_fault_and_the_fault_is_lifted(
     assert actor.done == [change.action for change in seen] == ["apply", "prove", "lift"]
     assert [change.action for change in seen if not change.ok] == [at]
     assert "started anew" in next(change.why for change in seen if not change.ok)
+
+
+def test_a_fault_that_is_cut_off_while_it_is_applied_is_lifted() -> None:
+    class Applying(Hanging):
+        async def apply(self) -> Evidence:
+            self._act("apply")
+            await asyncio.Event().wait()
+            return {}
+
+    async def run() -> Hanging:
+        actor = Applying("")
+        fault = asyncio.create_task(conductor()._one_fault(FaultUse("postgres.exhaust", for_s=0.01), actor))
+        async with asyncio.timeout(5):
+            while not actor.done:
+                await asyncio.sleep(0)
+            fault.cancel()
+            await asyncio.wait([fault])
+        return actor
+
+    assert asyncio.run(run()).done == ["apply", "lift"]
