@@ -39,7 +39,9 @@ ANSWERS = {
     "/both-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "/bad-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     "/ssh": b"SSH-2.0-OpenSSH_9\r\n",
+    "/late": OK,
 }
+LATE_S = 0.8
 THEN_EOF = {
     "/close-delimited": b"HTTP/1.1 200 OK\r\n\r\nabc",
     "/eof": b"",
@@ -62,7 +64,7 @@ class FaultServer:
     def __init__(self) -> None:
         self.port = 0
         self.seen: collections.Counter[str] = collections.Counter()
-        self.resets = 0
+        self.resets = self.answered_late = 0
         self.bodies: list[bytes] = []
         self.stalled = (0, 0)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,6 +106,9 @@ class FaultServer:
             await asyncio.sleep((end - time.monotonic_ns()) / 1e9)
         if path == "/third-rst":
             path = "/rst" if count == 3 else "/ok"
+        if path == "/late":
+            await asyncio.sleep(LATE_S)
+            self.answered_late += 1
         if path in ANSWERS:
             writer.write(ANSWERS[path])
             return True

@@ -1,8 +1,10 @@
 """Each load driver as a real process, against a server that breaks in known ways."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from load_fault_server import fault_server
+from load_fault_server import ANSWERS, fault_server
 
 from harness.load.client import (
     ENGINE_DRIVER,
@@ -231,6 +233,38 @@ def test_a_mute_server_times_every_request_out(tmp_path: Path) -> None:
             assert len(samples.open_longer(rows, 400 * MS)) == 50
 
     asyncio.run(scene())
+
+
+def test_an_answer_that_comes_too_late_is_nobody_elses(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with fault_server() as server:
+            profile = profile_for(server.port, "/late", "/json", rate_rps=40, connections=30)
+            _, rows = await run_load(profile, tmp_path / "rows")
+            late, other = (samples.of_endpoint(rows, i) for i in range(2))
+            assert outcomes(late) == {Outcome.TIMEOUT}
+            assert outcomes(other) == {Outcome.OK}
+            assert server.seen == {"/late": len(late), "/json": len(other)}
+            assert (other["bytes"] == len(ANSWERS["/json"])).all()
+            for row in late:
+                on_it = rows[rows["conn"] == row["conn"]]
+                assert on_it["sent"].max() == row["sent"], "nothing is sent where an answer is still to come"
+            assert server.answered_late
+            assert one_at_a_time(rows)
+
+    asyncio.run(scene())
+
+
+def test_a_full_backlog_times_every_connection_out(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = listener.getsockname()
+        stack.enter_context(socket.create_connection(address))  # takes the only place, and nobody accepts it
+        profile = profile_for(address[1], "/ok", duration_s=0.5, connect_timeout_s=0.3)
+        done, rows = asyncio.run(run_load(profile, tmp_path / "rows"))
+    assert outcomes(rows) == {Outcome.CONNECT_TIMEOUT}
+    assert done.timed_out == 25
+    assert (rows["sent"] == -1).all()
+    assert (rows["done"] - rows["intended"] >= 299 * MS).all()
 
 
 def test_a_closed_port_refuses_every_request(tmp_path: Path) -> None:
