@@ -1,6 +1,6 @@
 """How true the load driver is: a stall against its computed truth, and how late requests leave at each rate.
 
-    python -m benchmarks.load_truth [--repeat N]
+    python -m benchmarks.load_truth [--repeat N] [--driver locust|engine] [--connections N…] [--stall-only]
 
 The server is a process of its own on loopback. It holds every answer back for two seconds in the middle of a load of
 100 requests a second, and notes when each one left it, on the clock that all processes share. The truth is that moment
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.load.client import LoadDriver
+from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, LoadDriver, spawn_child
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
@@ -37,6 +37,7 @@ _CLEAN_LOAD_S = 5
 _CLEAN_LAG_NS = 10_000_000
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _GOAL = 0.01
+_DRIVERS = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER}
 
 
 async def serve() -> None:
@@ -66,6 +67,18 @@ async def serve() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """What sends, and over how many connections; 0 means as many as the profile can need."""
+
+    driver: str
+    connections: int = 0
+
+    def profile(self, port: int, rate_rps: float, duration_s: float) -> Profile:
+        segments = (Segment.steady(duration_s, rate_rps),)
+        return Profile("127.0.0.1", port, segments, (RequestLine("ok", path="/{key}"),), connections=self.connections)
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     rows: Rows
     done: Done
@@ -73,11 +86,13 @@ class Load:
     t0_ns: int
 
 
-async def load(port: int, rate_rps: float, duration_s: float, server: Process, stalled: bool = False) -> Load:
-    profile = profile_for(port, rate_rps, duration_s)
+async def load(
+    setup: Setup, port: int, rate_rps: float, duration_s: float, server: Process, stalled: bool = False
+) -> Load:
+    profile = setup.profile(port, rate_rps, duration_s)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.rows"
-        async with await LoadDriver.launch() as driver:
+        async with await LoadDriver.launch(spawn_child, _DRIVERS[setup.driver]) as driver:
             ready = await driver.prepare(profile, path)
             t0 = time.monotonic_ns() + 200_000_000
             if stalled:
@@ -93,10 +108,6 @@ async def load(port: int, rate_rps: float, duration_s: float, server: Process, s
     return Load(rows, done, cpu_share, t0)
 
 
-def profile_for(port: int, rate_rps: float, duration_s: float) -> Profile:
-    return Profile("127.0.0.1", port, (Segment.steady(duration_s, rate_rps),), (RequestLine("ok", path="/{key}"),))
-
-
 async def truth_ns(server: Process, t0_ns: int, due: Times) -> Times:
     assert server.stdin
     assert server.stdout
@@ -105,7 +116,7 @@ async def truth_ns(server: Process, t0_ns: int, due: Times) -> Times:
     return np.array([left[str(k)] for k in range(len(due))]) - t0_ns - due
 
 
-async def measure(repeat: int) -> int:
+async def measure(setups: list[Setup], repeat: int, stall_only: bool) -> int:
     pipe = asyncio.subprocess.PIPE
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.load_truth", "--serve", stdin=pipe, stdout=pipe, limit=1 << 20
@@ -114,20 +125,21 @@ async def measure(repeat: int) -> int:
     try:
         port = int(await server.stdout.readline())
         worst = 0.0
-        for _ in range(repeat):
-            worst = max(worst, await measure_stall(port, server))
-        await measure_lag(port, server)
+        for setup in setups * repeat:
+            worst = max(worst, await measure_stall(setup, port, server))
+        if not stall_only:
+            await measure_lag(Setup(setups[0].driver), port, server)
     finally:
         server.kill()
         await server.wait()
     verdict = "met" if worst <= _GOAL else "missed"
-    print(f"worst of {repeat}: {worst:.2%} off the truth; goal {_GOAL:.0%}: {verdict}")
+    print(f"worst of {repeat * len(setups)}: {worst:.2%} off the truth; goal {_GOAL:.0%}: {verdict}")
     return 0 if worst <= _GOAL else 1
 
 
-async def measure_stall(port: int, server: Process) -> float:
-    seen = await load(port, _STALL_RATE_RPS, _STALL_LOAD_S, server, stalled=True)
-    due = make_schedule(profile_for(port, _STALL_RATE_RPS, _STALL_LOAD_S)).intended_ns
+async def measure_stall(setup: Setup, port: int, server: Process) -> float:
+    seen = await load(setup, port, _STALL_RATE_RPS, _STALL_LOAD_S, server, stalled=True)
+    due = make_schedule(setup.profile(port, _STALL_RATE_RPS, _STALL_LOAD_S)).intended_ns
     true = await truth_ns(server, seen.t0_ns, due)
     end = _STALL_END_S * 10**9
     plain = np.where((due >= _STALL_START_S * 10**9) & (due < end), end - due, 0)
@@ -136,16 +148,17 @@ async def measure_stall(port: int, server: Process) -> float:
         told, wanted, simple = (nearest_rank(v, per_mille) for v in (samples.response_ns(seen.rows), true, plain))
         off = max(off, abs(told / wanted - 1))
         print(
-            f"2 s stall at 100/s: {name} told {told / 1e6:.1f} ms, truth {wanted / 1e6:.1f} ms, "
-            f"ratio {told / wanted:.4f} ({told / simple:.4f} to the plain arithmetic)"
+            f"2 s stall at 100/s, {setup.driver}, {setup.connections or 'any'} connections: {name} told"
+            f" {told / 1e6:.1f} ms, truth {wanted / 1e6:.1f} ms,"
+            f" ratio {told / wanted:.4f} ({told / simple:.4f} to the plain arithmetic)"
         )
     return off
 
 
-async def measure_lag(port: int, server: Process) -> None:
+async def measure_lag(setup: Setup, port: int, server: Process) -> None:
     print("rate/s   lag p50 ms   lag p99 ms   service p50 ms   CPU share   RSS MB")
     for rate in _RATES_RPS:
-        seen = await load(port, rate, _CLEAN_LOAD_S, server)
+        seen = await load(setup, port, rate, _CLEAN_LOAD_S, server)
         lag = samples.quantiles(samples.send_lag_ns(seen.rows))
         service = samples.quantiles(samples.service_ns(seen.rows))
         assert lag
@@ -160,12 +173,16 @@ async def measure_lag(port: int, server: Process) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=3, help="how often the stall is measured")
+    parser.add_argument("--driver", choices=_DRIVERS, default="locust")
+    parser.add_argument("--connections", nargs="+", type=int, default=[0], help="0: as many as can be needed")
+    parser.add_argument("--stall-only", action="store_true", help="without the table of send lag")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         asyncio.run(serve())
         return 0
-    return asyncio.run(measure(options.repeat))
+    setups = [Setup(options.driver, connections) for connections in options.connections]
+    return asyncio.run(measure(setups, options.repeat, options.stall_only))
 
 
 if __name__ == "__main__":
