@@ -70,7 +70,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
 
 
 def _after(seen: Recovery, moment_ns: int | None) -> float | None:
-    return None if moment_ns is None else (moment_ns - seen.lift_ns) / 1e9
+    return None if moment_ns is None else max(0.0, (moment_ns - seen.lift_ns) / 1e9)
 
 
 def _text(seen: Recovery, moment_ns: int | None) -> str:

@@ -194,9 +194,10 @@ def _worker_due_ns(record: TrialRecord, trouble: Trouble) -> int:
 
 
 def _workers_back_ns(record: TrialRecord, found: Sequence[Trouble], lift_ns: int) -> int | None:
+    """It may be before the lift: a supervisor waits for no other fault to be over. Without a hurt worker, the lift."""
     moments = [worker_back_ns(record, trouble) for trouble in found if trouble.what == "worker"]
     known = [moment for moment in moments if moment is not None]
-    return max([lift_ns, *known]) if len(known) == len(moments) else None
+    return max(known, default=lift_ns) if len(known) == len(moments) else None
 
 
 def good_since(record: TrialRecord, span: Span, forgiven: Sequence[Span] = ()) -> int | None:
