@@ -116,7 +116,17 @@ def _why_not(scenario: Scenario, target: Target, workers: int) -> str:
             return f"its fault {use.id} needs the part {what}, and the target has none"
         if why := _not_ours(use, target.part(what)):
             return why
+        if why := _not_taken(use, target, workers):
+            return why
     return ""
+
+
+def _not_taken(use: FaultUse, target: Target, workers: int) -> str:
+    """Why the server cannot be asked for an operation; empty where it can, or where no operation is asked for."""
+    if use.what != "server" or not has_trait(use.id, "harmless"):
+        return ""
+    why = server_of(target.server).why_not(use.name, workers)
+    return f"its fault {use.id} is not possible: {why}" if why else ""
 
 
 def _not_ours(use: FaultUse, part: Part | None) -> str:

@@ -36,6 +36,8 @@ _CUT = (
 
 
 def applies(record: TrialRecord) -> str | None:
+    if any(use.id == "server.kill" for use in record.trial.scenario.faults):
+        return "the server was killed, and not asked to end"
     if ends_server(record.trial) or any(seen.accepted_ns >= 0 for seen in record.of(InFlightEnded)):
         return None
     return "no request could be held open across SIGTERM"

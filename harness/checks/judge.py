@@ -18,6 +18,7 @@ from harness.model.verdict import NotApplicable, Outcome, TrialVerdict, Verdict,
 from . import CHECKS
 from .check import PREMISES, STARTS, Check
 from .facts.troubles import planned
+from .known_limits import unless_known
 
 _WHOLE = "record-whole"
 
@@ -88,7 +89,8 @@ def _judge_one(record: TrialRecord, limits: Limits, check: Check, so_far: Mappin
         if premise is not None and premise.verdict != "pass":
             why = f"Not judged, for {name} did not pass. {premise.why}"
             return Verdict(check.name, "inconclusive", why, premises=check.premises, attributed_to="rig")
-    return replace(check.judge(record, limits), premises=check.premises)
+    verdict = unless_known(record, limits, check, check.judge(record, limits))
+    return replace(verdict, premises=check.premises)
 
 
 def _cut(record: TrialRecord) -> Verdict | None:

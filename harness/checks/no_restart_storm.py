@@ -3,9 +3,10 @@
 A service whose workers die or are killed one after another answers between two deaths, so probes and budgets may stay
 green while whoever was in hand is cut off each time (F02, F06, F07, F22). Each worker is known by its pid, and pids are
 listed four times a second: a pid that was not there when the service was up is a replacement. Explained are one for
-each fault of a worker, all of them for a reload, and those of a declared recycling: a worker that serves `max_requests`
-and leaves. Below 1,000 requests the recycling itself is the storm, for each one cuts connections (F22). Everything else
-has no reason, so the limit is zero. A worker that comes and goes between two looks is not seen.
+each fault of a worker, all of them for a reload, one for a change of their number, and those of a declared recycling: a
+worker that serves `max_requests` and leaves. Below 1,000 requests the recycling itself is the storm, for each one cuts
+connections (F22). Everything else has no reason, so the limit is zero. A worker that comes and goes between two looks
+is not seen.
 """
 
 from harness.model.observation import InFlightEnded, LogNoted, ProbeAnswered, WorkersSeen
@@ -21,11 +22,12 @@ NAME = "no-restart-storm"
 _MIN_LOOKS = 20  # 5 s of looking
 _LEAST_RECYCLING = 1000
 _RELOADS = ("sighup",)
+_SCALES = ("scale-up", "scale-down")
 
 
 def applies(record: TrialRecord) -> str | None:
     for use in record.trial.scenario.faults:
-        if use.what == "server" and use.name not in (*_RELOADS, "sigterm"):
+        if use.what == "server" and use.name not in (*_RELOADS, *_SCALES, "sigterm", "kill"):
             return f"{use.id} itself starts and ends workers"
     return None
 
@@ -81,10 +83,11 @@ def _replacements(looks: list[WorkersSeen]) -> list[tuple[int, int]]:
 
 
 def _by_faults(record: TrialRecord) -> int:
-    """One for each worker that was hurt, all of them for each reload."""
+    """One for each worker that was hurt, all of them for each reload, and one that a change of their number adds."""
     done = troubles(record)
     reloads = sum(trouble.what == "server" and trouble.name in _RELOADS for trouble in done)
-    return sum(trouble.what == "worker" for trouble in done) + reloads * record.trial.workers
+    single = sum(t.what == "worker" or (t.what == "server" and t.name in _SCALES) for t in done)
+    return single + reloads * record.trial.workers
 
 
 def _by_recycling(record: TrialRecord) -> int:

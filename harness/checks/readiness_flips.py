@@ -8,7 +8,9 @@ is wrong is enough, so each is asked over its own connection too.
 the answer, or when its patience ends. The default of 4 s is a probe each second, a verdict from a probe of a second
 with a second of patience, and two in a row of them. "Up" is broken by one bad probe. Left out where one worker is
 hurt: what was in its hands, workers that replace it (they may be unready while they start: `recovers` looks at them),
-and a lone bad probe, which may have met such a worker.
+and a lone bad probe, which may have met such a worker. Through a reload workers go on purpose, and each may say so:
+those that go are left out, and on fresh connections it takes `failure_threshold` bad probes in a row, as an
+orchestrator counts.
 """
 
 from dataclasses import dataclass
@@ -20,9 +22,9 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import excused, for_the_rig, unfit_spans, unless_unfit
-from .facts.probes import Stream, fresh, known_ns, pids_before, pinned, says, was_on_hurt_worker
+from .facts.probes import Stream, fresh, known_ns, pids_at, pids_before, pinned, says, was_on_hurt_worker
 from .facts.recovery import bite
-from .facts.troubles import hurts, served_until_ns, service_span, troubles
+from .facts.troubles import first_bite_ns, hurts, is_harmless, served_until_ns, service_span, troubles
 
 NAME = "readiness-flips"
 _MIN_PROBES = 5
@@ -179,6 +181,9 @@ def _old_workers(record: TrialRecord, span: Span) -> list[Stream]:
     """Each worker that was there before a worker was hurt; all of them where none was."""
     found = [trouble for trouble in troubles(record) if trouble.what == "worker"]
     streams = list(pinned(record, "ready", span))
+    if is_harmless(record.trial):
+        stayed = pids_before(record, first) if (first := first_bite_ns(record)) is not None else frozenset()
+        return [stream for stream in streams if stream.pid in stayed & set(pids_at(record, span.end_ns))]
     if not found:
         return streams
     old = pids_before(record, min(trouble.applied.sent_ns for trouble in found))
@@ -196,7 +201,20 @@ def _wrong(record: TrialRecord, limits: Limits, stream: Stream) -> list[ProbeAns
         near = [i for i in down if hurt.start_ns <= kept[i].sent_ns < until]
         lone = {i for i in near if i - 1 not in down and i + 1 not in down}
         down = [i for i in down if i not in lone]
+    if stream.pid < 0 and is_harmless(record.trial):
+        down = _in_a_row(down, spec.failure_threshold)
     return [kept[index] for index in down]
+
+
+def _in_a_row(down: list[int], least: int) -> list[int]:
+    """Those that belong to a run of at least so many, by the places in their stream."""
+    runs: list[list[int]] = []
+    for index in down:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return [index for run in runs if len(run) >= least for index in run]
 
 
 def _at_a_lift(record: TrialRecord, seen: ProbeAnswered) -> bool:

@@ -3,7 +3,8 @@
 `mild`: the part behind the link still answers, so a readiness that needs it may stay up. `fatal`: a worker that it
 hits is dead at once, and its supervisor may know at once. `final`: it ends the server, so that the drain follows it.
 `lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours. `ours`: it ends or
-stops a whole server, so only one that we started.
+stops a whole server, so only one that we started. `harmless`: the server goes on through it, with other workers: it
+may cost no request, and no readiness.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Trait = Literal["mild", "fatal", "final", "lasting", "ours"]
+Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
@@ -25,6 +26,10 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "postgres.kill": ("ours",),
     "worker.kill": ("fatal",),
     "server.sigterm": ("final",),
+    "server.kill": ("final",),
+    "server.sighup": ("harmless",),
+    "server.scale-up": ("harmless",),
+    "server.scale-down": ("harmless",),
 }
 
 

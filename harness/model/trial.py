@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.model.known_limit import KnownLimit
 from harness.model.scenario import Scenario
 from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
 
@@ -72,3 +73,4 @@ class Trial:
     limits: Limits
     backend: str = "process"
     cannot: Mapping[str, str] = field(default_factory=dict)
+    known_limits: tuple[KnownLimit, ...] = ()

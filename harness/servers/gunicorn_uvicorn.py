@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.model.known_limit import KnownLimit
 from harness.model.target import Target
 from harness.model.trial import ServerSettings
 from harness.servers.server import Note, Server, is_helper, read_line
@@ -22,6 +23,35 @@ _LINES = (
     ("worker-exit", re.compile(r"Worker exiting \(pid: (\d+)\)")),
     ("boot-failed", re.compile(r"Worker failed to boot|App failed to load|Exception in worker process")),
     ("boot-failed", re.compile(r"Application startup failed\. Exiting")),
+)
+
+_LIMITS = (
+    KnownLimit(
+        fault="server.sighup",
+        checks=("latency-slo", "readiness-flips", "readiness-bounded", "liveness-holds"),
+        shows="silence",
+        says="a reload ends the old workers without waiting until the new ones can answer",
+        versions="gunicorn 27.0",
+        source="F28",
+    ),
+    KnownLimit(
+        fault="server.sighup",
+        checks=("error-budget",),
+        shows="lost",
+        says="a worker that ends resets the connections that it has accepted and not yet read",
+        versions="gunicorn 27.0 with uvicorn 0.54",
+        source="F28",
+        most=5,
+    ),
+    KnownLimit(
+        fault="server.kill",
+        checks=("no-orphans",),
+        shows="orphans",
+        says="workers outlive a supervisor that was killed, and hold the port",
+        versions="gunicorn 27.0 with uvicorn 0.54",
+        source="F09",
+        most=1,
+    ),
 )
 
 
@@ -73,4 +103,6 @@ SERVER = Server(
     is_worker=is_worker,
     note=note,
     settings=settings,
+    takes=("sighup", "scale-up", "scale-down"),
+    known_limits=_LIMITS,
 )

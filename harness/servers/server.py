@@ -12,21 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from harness.model.known_limit import KnownLimit
 from harness.model.target import Scalar, Target
 from harness.model.trial import ServerSettings
-
-
-@dataclass(frozen=True, slots=True)
-class KnownLimit:
-    """A defect of the server that no setting of the user can mend. `check` passes with a note within it.
-
-    `versions` is the tested range in words, `source` where it is shown.
-    """
-
-    check: str
-    versions: str
-    says: str
-    source: str
 
 
 class Note(NamedTuple):
@@ -47,7 +35,8 @@ class Server:
     reason. `argv(target, host, port, workers, flags)` is its command line; `flags` come from the answer to `question`.
     `supervised(workers)`: is there a supervisor above that many workers, or is the process itself the worker?
     `is_worker(command)`: is a direct child of the supervisor with that command line a worker?
-    `settings(answer, workers)` reads the settings in force out of the answer.
+    `settings(answer, workers)` reads the settings in force out of the answer. `takes` names the operations that its
+    supervisor knows a signal for, as faults of `server` are called.
     """
 
     id: str
@@ -60,7 +49,14 @@ class Server:
     is_worker: Callable[[str], bool]
     note: Callable[[str], Note | None]
     settings: Callable[[Mapping[str, Any], int], ServerSettings]
+    takes: tuple[str, ...] = ()
     known_limits: tuple[KnownLimit, ...] = ()
+
+    def why_not(self, operation: str, workers: int) -> str:
+        """Why its supervisor cannot be asked for an operation; empty where it can."""
+        if not self.supervised(workers):
+            return f"{self.id} with one worker has no supervisor"
+        return "" if operation in self.takes else f"{self.id} knows no signal for it"
 
     def options(self, target: Target, config: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The options of the target file, then those of a trial's configuration (`gunicorn.timeout`)."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.model.known_limit import KnownLimit
 from harness.model.target import Target
 from harness.model.trial import ServerSettings
 from harness.servers.server import Note, Server, is_helper, read_line
@@ -19,6 +20,27 @@ _LINES = (
     ("boot-failed", re.compile(r"Child process \[(\d+)\] failed to start")),
     ("boot-failed", re.compile(r"Application startup failed\. Exiting|Error loading ASGI app")),
     ("worker-exit", re.compile(r"Finished server process \[(\d+)\]")),
+)
+
+_LIMITS = (
+    KnownLimit(
+        fault="server.sighup",
+        checks=("error-budget",),
+        shows="lost",
+        says="a worker that ends resets the connections that it has accepted and not yet read",
+        versions="uvicorn 0.54",
+        source="F28",
+        most=5,
+    ),
+    KnownLimit(
+        fault="server.kill",
+        checks=("no-orphans",),
+        shows="orphans",
+        says="workers outlive a supervisor that was killed, and hold the port",
+        versions="uvicorn 0.54",
+        source="F09",
+        most=2,
+    ),
 )
 
 
@@ -70,4 +92,6 @@ SERVER = Server(
     is_worker=is_worker,
     note=note,
     settings=settings,
+    takes=("sighup", "scale-up", "scale-down"),
+    known_limits=_LIMITS,
 )

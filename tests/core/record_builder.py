@@ -108,7 +108,7 @@ class Story:
 
     @property
     def sigterm(self) -> bool:
-        return any(use.id == "server.sigterm" for use in self.scenario.faults)
+        return any(use.id in ("server.sigterm", "server.kill") for use in self.scenario.faults)
 
     @property
     def hurts_worker(self) -> bool:

@@ -76,5 +76,5 @@ def test_looks_that_end_before_the_fault_show_nothing() -> None:
 
 
 def test_where_the_fault_starts_and_ends_workers_it_does_not_apply() -> None:
-    scale = Scenario("scale", "Does it grow?", faults=(fault("server.scale-up", for_s=2),), ready="any")
-    assert NAME in {absent.check for absent in judge_trial(Story(scale).record()).not_applicable}
+    restart = Scenario("restart", "Is it back?", faults=(fault("server.restart", for_s=2),), ready="any")
+    assert NAME in {absent.check for absent in judge_trial(Story(restart).record()).not_applicable}

@@ -136,3 +136,18 @@ def test_what_readiness_must_say_depends_on_what_it_needs(target_of, needs, refu
 def test_the_estimate_is_the_sum_of_the_trials(target_of):
     found = planned(target_of(), BASELINE, REFUSED)
     assert found.estimate_s == sum(trial.estimate_s for trial in found.trials) > 30
+
+
+@pytest.mark.parametrize(
+    ("server", "workers", "why"),
+    [
+        ("gunicorn-uvicorn", 1, None),
+        ("uvicorn", 2, None),
+        ("uvicorn", 1, "its fault server.sighup is not possible: uvicorn with one worker has no supervisor"),
+    ],
+)
+def test_an_operation_needs_a_supervisor_that_knows_it(target_of, server, workers, why):
+    target = target_of(FULL.replace('app = "a:b"', f'app = "a:b"\nserver = "{server}"'))
+    reload = Scenario("reload", "?", faults=(fault("server.sighup"),))
+    found = planned(target, reload, workers=(workers,)).not_applicable
+    assert found == ((("reload", why),) if why else ())

@@ -80,8 +80,14 @@ def uses_on_parts(trial: Trial) -> tuple[FaultUse, ...]:
 
 
 def hurts(trial: Trial, *whats: str) -> bool:
-    """Does the scenario hurt one of these: "worker", "server", "ingress"?"""
-    return any(use.what in whats for use in trial.scenario.faults)
+    """Does the scenario hurt one of these: "worker", "server", "ingress"? A reload of a server is no hurt."""
+    return any(use.what in whats and not has_trait(use.id, "harmless") for use in trial.scenario.faults)
+
+
+def is_harmless(trial: Trial) -> bool:
+    """Is all that is done to the service something that it has to go on through?"""
+    uses = trial.scenario.faults
+    return bool(uses) and all(has_trait(use.id, "harmless") for use in uses)
 
 
 def ends_server(trial: Trial) -> bool:
@@ -90,7 +96,7 @@ def ends_server(trial: Trial) -> bool:
 
 def untouched_lines(record: TrialRecord) -> tuple[int, ...]:
     """The request lines that need nothing of what is broken in this trial."""
-    broken = {trouble.what for trouble in troubles(record)}
+    broken = {trouble.what for trouble in troubles(record) if not trouble.has("harmless")}
     if "ingress" in broken or "server" in broken:
         return ()
     return tuple(i for i, line in enumerate(record.trial.requests) if not broken & set(line.needs))

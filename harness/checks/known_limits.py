@@ -1,0 +1,81 @@
+"""What a server is known for, told apart from what the app does: a failure within those bounds passes with a note.
+
+The same check judges once more, without what the limits account for. If it passes then, the server is why; else the
+failure stands as it was. The bounds are tight, so that anything worse still fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.model.known_limit import KnownLimit
+from harness.model.observation import BootEnded, Observation, OrphansScanned, ProbeAnswered
+from harness.model.record import Span, TrialRecord
+from harness.model.rows import FAILED, in_group
+from harness.model.samples import ends_ns
+from harness.model.target import Limits
+from harness.model.verdict import Verdict
+
+from .check import Check
+from .facts.troubles import Trouble, troubles
+
+_SLACK_NS = 2_000_000_000
+
+
+def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Verdict) -> Verdict:
+    """The failure, or a pass that names the server where its known limits explain all of it."""
+    pairs = [
+        (known, trouble)
+        for known in record.trial.known_limits
+        for trouble in troubles(record)
+        if check.name in known.checks and trouble.id == known.fault
+    ]
+    if verdict.verdict != "fail" or not pairs:
+        return verdict
+    spared = record
+    for known, trouble in pairs:
+        spared = _without(spared, known, trouble)
+    if check.judge(spared, limits).verdict != "pass":
+        return verdict
+    why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
+    return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
+
+
+def _told(known: Sequence[KnownLimit]) -> str:
+    return "; ".join(f"{each.says} ({each.versions}, {each.source})" for each in known)
+
+
+def _without(record: TrialRecord, known: KnownLimit, trouble: Trouble) -> TrialRecord:
+    """The record without what a limit accounts for; the record itself where there is more than it allows."""
+    span = _span(record, trouble)
+    if known.shows == "orphans":
+        return replace(record, observations=tuple(_spare_orphans(record, seen, known) for seen in record.observations))
+    rows = record.samples
+    touched = (rows["intended"] < span.end_ns) & (ends_ns(rows) >= span.start_ns)
+    broke = in_group(rows, FAILED)
+    if known.shows == "lost":
+        lost: NDArray[np.bool_] = touched & broke
+        return record if np.count_nonzero(lost) > known.most else replace(record, samples=rows[~lost])
+    seen = tuple(
+        each
+        for each in record.observations
+        if not (isinstance(each, ProbeAnswered) and span.holds(each.sent_ns, each.done_ns))
+    )
+    late = touched & ~broke & (ends_ns(rows) <= span.end_ns)
+    return replace(record, observations=seen, samples=rows[~late])
+
+
+def _span(record: TrialRecord, trouble: Trouble) -> Span:
+    """The server may be as slow as it was at the boot of this trial, and a little more."""
+    boots = [seen.done_ns - seen.sent_ns for seen in record.of(BootEnded) if seen.ok]
+    return Span(trouble.applied.sent_ns, trouble.applied.done_ns + max(boots, default=0) + _SLACK_NS)
+
+
+def _spare_orphans(record: TrialRecord, seen: Observation, known: KnownLimit) -> Observation:
+    if isinstance(seen, OrphansScanned) and len(seen.pids) <= known.most * record.trial.workers:
+        return replace(seen, pids=(), commands=())
+    return seen
