@@ -19,6 +19,7 @@ Job = tuple[int, int, int]
 
 _now = time.monotonic_ns
 _STALE_NS = 500_000_000
+_REUSED = int(Flag.REUSED)
 
 
 class Owner(Protocol):
@@ -68,7 +69,7 @@ class Connection(asyncio.Protocol):
             is_head=request.method == "HEAD", keep_body=bool(request.expect_json), pid_header=self._pid_header
         )
         if self.serial:
-            self.answer.flags |= Flag.REUSED
+            self.answer.flags = _REUSED
         self.serial += 1
         self.busy, self.first = True, UNKNOWN_NS
         wire = request.encode(key)
@@ -95,7 +96,7 @@ class Connection(asyncio.Protocol):
     @property
     def tail(self) -> tuple[int, int, int, int]:
         answer = self.answer
-        return answer.status or NO_STATUS, int(answer.flags), answer.pid, answer.size
+        return answer.status or NO_STATUS, answer.flags, answer.pid, answer.size
 
     def give_up(self, code: Outcome) -> None:
         """Its time is over, or the load is."""
@@ -167,6 +168,6 @@ class Connection(asyncio.Protocol):
             return Outcome.RESET_BODY if reset else Outcome.EOF_BODY
         if self.first != UNKNOWN_NS:
             return Outcome.RESET_HEADERS if reset else Outcome.EOF_HEADERS
-        if self.answer.flags & Flag.REUSED:
+        if self.answer.flags & _REUSED:
             return Outcome.RESET_REUSED if reset else Outcome.EOF_REUSED
         return Outcome.RESET_FRESH if reset else Outcome.EOF_FRESH

@@ -174,10 +174,15 @@ class Engine:
             asyncio.get_running_loop().call_later(_TICK_S, self._tick, _now())
 
     def _give_up_open(self, now: int) -> None:
+        """Those that were answered are forgotten on the way: what is kept makes each garbage collection longer."""
         deadlines = self._deadlines
-        while deadlines and deadlines[0][0] <= now:
-            _, connection, serial = deadlines.popleft()
-            if connection.busy and connection.serial == serial:
+        while deadlines:
+            deadline, connection, serial = deadlines[0]
+            is_open = connection.busy and connection.serial == serial
+            if is_open and deadline > now:
+                return
+            deadlines.popleft()
+            if is_open:
                 connection.give_up(Outcome.TIMEOUT if connection.first < 0 else Outcome.TIMEOUT_PARTIAL)
 
     def _give_up_waiting(self, now: int) -> None:
