@@ -92,4 +92,9 @@ SUITES: Mapping[str, tuple[str, ...]] = {
         "worker-killed",
         "drain",
     ),
+    "nightly": tuple(scenario.name for scenario in SCENARIOS),
+    "deploy": ("reload", "scaled-up", "scaled-down", "drain", "master-killed"),
+    "database": tuple(scenario.name for scenario in SCENARIOS if "postgres" in scenario.requires),
+    "workers": ("worker-frozen", "worker-killed", "worker-killed-while-database-down"),
+    "clients": ("ingress-slow", "clients-slow", "clients-vanish", "clients-idle", "clients-malformed", "burst"),
 }
