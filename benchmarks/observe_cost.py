@@ -112,7 +112,7 @@ async def observe(served: Served, live_hz: float, seconds: float) -> float:
     probes = [make(watch) for make in PROBES]
     probes += [
         PinnedProbes(watch, live_hz=live_hz),
-        MachineProbe(watch, served.address),
+        MachineProbe(watch, served.address, os.getpid()),
         PathsProbe(watch, [PathSpec("postgres", unused, unused)]),
         LogProbe(watch, lambda line: None),
     ]
