@@ -11,6 +11,8 @@ import gevent.lock
 import gevent.os
 import gevent.queue
 
+from harness.load.messages import read_command
+
 
 class Wire:
     """One queue for everything that the session reacts to: commands, signals, and the end of the input."""
@@ -50,15 +52,5 @@ class Wire:
         while data := gevent.os.nb_read(self._input, 1 << 20):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                self.put(_command(line))
+                self.put(read_command(line))
         self.put({"cmd": "eof"})
-
-
-def _command(line: bytes) -> dict[str, Any]:
-    try:
-        command = json.loads(line)
-    except ValueError as error:
-        return {"cmd": "error", "message": f"a command is not JSON: {error}"}
-    if not isinstance(command, dict):
-        return {"cmd": "error", "message": "a command is not a JSON object"}
-    return command

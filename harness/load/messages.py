@@ -11,8 +11,20 @@ trial. The end of standard input means that the harness died: the driver stops a
 """
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any, Self
+
+
+def read_command(line: bytes) -> dict[str, Any]:
+    """A line of a driver's input; one that is no command becomes an error that the session can tell."""
+    try:
+        command = json.loads(line)
+    except ValueError as error:
+        return {"cmd": "error", "message": f"a command is not JSON: {error}"}
+    if not isinstance(command, dict):
+        return {"cmd": "error", "message": "a command is not a JSON object"}
+    return command
 
 
 @dataclass(frozen=True, slots=True)

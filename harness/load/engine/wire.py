@@ -6,6 +6,8 @@ import os
 import signal
 from typing import Any, Self
 
+from harness.load.messages import read_command
+
 
 class Wire:
     """One queue for everything that the session reacts to: commands, signals, and the end of the input."""
@@ -71,14 +73,4 @@ class Wire:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self.put(_command(line))
-
-
-def _command(line: bytes) -> dict[str, Any]:
-    try:
-        command = json.loads(line)
-    except ValueError as error:
-        return {"cmd": "error", "message": f"a command is not JSON: {error}"}
-    if not isinstance(command, dict):
-        return {"cmd": "error", "message": "a command is not a JSON object"}
-    return command
+            self.put(read_command(line))
