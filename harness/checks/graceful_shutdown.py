@@ -9,6 +9,7 @@ the load on as well. The 2 s over the server's own grace are what a supervisor t
 
 import numpy as np
 
+from harness.model.fault_traits import has_trait
 from harness.model.observation import InFlightEnded, ServerStopped
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import Outcome, Rows
@@ -36,7 +37,7 @@ _CUT = (
 
 
 def applies(record: TrialRecord) -> str | None:
-    if any(use.id == "server.kill" for use in record.trial.scenario.faults):
+    if any(has_trait(use.id, "final") and has_trait(use.id, "fatal") for use in record.trial.scenario.faults):
         return "the server was killed, and not asked to end"
     if ends_server(record.trial) or any(seen.accepted_ns >= 0 for seen in record.of(InFlightEnded)):
         return None
