@@ -1,10 +1,10 @@
 """What a fault means beyond its own doing, for those who plan and judge: a name is here only if it means one of these.
 
 `mild`: the part behind the link still answers, so a readiness that needs it may stay up. `fatal`: the process that it
-hits is dead at once and is not asked to end; its supervisor may know at once. `final`: it ends the server, so that the drain follows it.
-`lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours. `ours`: it ends or
-stops a whole server, so only one that we started. `harmless`: the server goes on through it, with other workers: it
-may cost no request, and no readiness.
+hits is dead at once and is not asked to end; its supervisor may know at once. `final`: it ends the server, so that the
+drain follows it. `lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours.
+`ours`: it ends or stops a whole server, so only one that we started. `harmless`: the server goes on through it, with
+other workers: it may cost no request, and no readiness.
 """
 
 from __future__ import annotations
