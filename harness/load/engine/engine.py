@@ -6,6 +6,10 @@
 
 What waits for longer than the profile allows is recorded as not sent. After a stop nothing new is sent, what is open
 may end, and every arrival that was left has a row.
+
+Where several engines share the load, epochs say which arrivals are this one's, and a lease how long it may send: one
+that nobody hears of any more must have stopped before another takes over. What it did not try has no row then, for it
+cannot know whose it was in the end.
 """
 
 import asyncio
@@ -19,6 +23,7 @@ from harness.load.engine.alarm import Alarm
 from harness.load.engine.book import Book
 from harness.load.engine.connection import Connection, Job
 from harness.load.engine.pool import Pool
+from harness.load.epochs import Epochs
 from harness.load.messages import LoadSum
 from harness.load.profile import Profile
 from harness.load.request import WireRequest
@@ -31,6 +36,9 @@ _BURST = 64  # arrivals sent before answers are looked at again
 _TICK_S = 0.01
 _TICKS_PER_FLUSH = 10
 _SECOND = 1_000_000_000
+_ALONE = "alone"
+_FOREVER = 2**63
+_LAST_BREATH_S = 1.0  # for what is open when the lease is over
 
 _now = time.monotonic_ns
 
@@ -48,9 +56,11 @@ class Engine:
         self._queue_timeout_ns = int(profile.queue_timeout_s * _SECOND)
         self._deadlines: collections.deque[tuple[int, Connection, int]] = collections.deque()
         self._block: list[Job] = []
-        self._next = 0
+        self._next = self._ahead = 0  # what was tried, and what was looked at, lies before
+        self._me, self._epochs, self._shared = _ALONE, Epochs.of([_ALONE]), False
+        self._lease_ns = _FOREVER
         self._in_hand = 0
-        self._t0 = self._drain_until = self._ticks = 0
+        self._t0 = self._end_ns = self._drain_until = self._ticks = 0
         self._alarm: Alarm | None = None
         self._started = self._stopping = self._ended = False
         self.reason = "schedule"
@@ -64,9 +74,27 @@ class Engine:
     def connections_opened(self) -> int:
         return self._pool.opened
 
+    def share(self, me: str, epochs: Epochs, lease_ns: int) -> None:
+        """Send only what is ours, and only until the lease is over. Comes before the start, if at all."""
+        self._me, self._shared = me, True
+        self.take_lease(lease_ns)
+        self.take_epochs(epochs)
+
+    def take_epochs(self, epochs: Epochs) -> None:
+        border = epochs.parting(self._epochs)
+        self._epochs = epochs
+        self._block = [job for job in self._block if job[0] < border]
+        self._ahead = min(self._ahead, max(border, self._next))
+        self._pool.share_limit(len(epochs.members))
+        self._set_alarm()
+
+    def take_lease(self, until_ns: int) -> None:
+        self._lease_ns = until_ns
+
     def start(self, t0_ns: int, origin_ns: int) -> None:
         loop = asyncio.get_running_loop()
         self._started, self._t0, self._book.origin = True, t0_ns, origin_ns
+        self._end_ns = t0_ns + (int(self._schedule.intended_ns[-1]) if self.arrivals else 0)
         self._alarm = Alarm()
         loop.add_reader(self._alarm.fd, self._ring)
         self._set_alarm()
@@ -91,7 +119,7 @@ class Engine:
 
     def _position(self) -> dict[str, int]:
         in_flight = self._in_hand + self._pool.opening
-        due = self.arrivals if self._ended else self._next
+        due = self.arrivals if self._ended and not self._shared else self._next
         return {
             "scheduled": self.arrivals,
             "due": due,
@@ -110,6 +138,8 @@ class Engine:
         """Everything that is due, in bursts: between them answers are read."""
         serve = self._pool.serve
         now = _now()
+        if now > self._lease_ns:
+            self.stop("lease", _LAST_BREATH_S)
         for _ in range(_BURST):
             if self._stopping or not self._refill():
                 return
@@ -125,12 +155,14 @@ class Engine:
         asyncio.get_running_loop().call_soon(self._pump)
 
     def _refill(self) -> bool:
-        """The next arrivals, last one first; False when there are none."""
-        if not self._block:
-            first = self._next
-            times = (self._schedule.intended_ns[first : first + _BLOCK] + self._t0).tolist()
-            endpoints = self._schedule.endpoint[first : first + _BLOCK].tolist()
-            self._block = list(zip(range(first, first + len(times)), times, endpoints, strict=True))[::-1]
+        """The next arrivals of ours, last one first; False when there are none."""
+        while not self._block and self._ahead < self.arrivals:
+            first, last = self._ahead, min(self._ahead + _BLOCK, self.arrivals)
+            numbers = self._epochs.share(self._me, first, last)
+            times = (self._schedule.intended_ns[numbers] + self._t0).tolist()
+            endpoints = self._schedule.endpoint[numbers].tolist()
+            self._block = list(zip(numbers.tolist(), times, endpoints, strict=True))[::-1]
+            self._ahead = last
         return bool(self._block)
 
     def _set_alarm(self) -> None:
@@ -163,6 +195,8 @@ class Engine:
     def _tick(self, due_ns: int) -> None:
         now = _now()
         self._book.note_loop_lag(max(0, now - due_ns - int(_TICK_S * _SECOND)))
+        if now > self._lease_ns:
+            self.stop("lease", _LAST_BREATH_S)
         self._give_up_open(now)
         self._give_up_waiting(now)
         self._ticks += 1
@@ -193,7 +227,8 @@ class Engine:
     def _is_over(self, now: int) -> bool:
         if self._stopping:
             return now >= self._drain_until or not (self._in_hand or self._pool.opening)
-        return self._next >= self.arrivals and not (self._in_hand or self._pool.opening or self._pool.waiting)
+        all_sent = not self._block and self._ahead >= self.arrivals and now >= self._end_ns
+        return all_sent and not (self._in_hand or self._pool.opening or self._pool.waiting)
 
     def _flush(self) -> None:
         try:
@@ -209,7 +244,8 @@ class Engine:
         self._alarm = None
         self._cancel_waiting()
         self._pool.end()
-        self._book.cancelled(np.arange(self._next, self.arrivals), self._schedule, self._t0)
+        if not self._shared:
+            self._book.cancelled(np.arange(self._next, self.arrivals), self._schedule, self._t0)
         self._ended = True
         self._flush()
         self._finished()

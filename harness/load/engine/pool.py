@@ -28,6 +28,11 @@ class Pool:
         self.waiting: collections.deque[Job] = collections.deque()
         self.opened = 0
 
+    def share_limit(self, engines: int) -> None:
+        """A limit that was asked for is that of all engines together; one of our own is a bound that none reaches."""
+        if self._profile.connections:
+            self._limit = max(1, -(-self._profile.connections // max(1, engines)))
+
     @property
     def opening(self) -> int:
         return len(self._opening)

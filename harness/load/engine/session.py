@@ -9,6 +9,7 @@ from typing import Any
 from harness.load.engine.run import Run
 from harness.load.engine.self_test import SelfTestFailed, self_test
 from harness.load.engine.wire import Wire
+from harness.load.epochs import Epochs
 from harness.load.messages import Ready
 from harness.load.profile import Profile
 
@@ -37,7 +38,11 @@ class Session:
                 case "prepare":
                     return await self._prepare(Profile.from_dict(command["profile"]), str(command["rows_file"]))
                 case "start":
-                    return await self._start(int(command["t0_ns"]), int(command.get("origin_ns") or command["t0_ns"]))
+                    return await self._start(command)
+                case "epochs":
+                    return self._share(command)
+                case "lease":
+                    return self._lease(int(command["until_ns"]))
                 case "stop":
                     return self._stop("stop", float(command["drain_s"]))
                 case "signal":
@@ -68,11 +73,25 @@ class Session:
         self._wire.emit("ready", **Ready(run.engine.arrivals, profile.connection_limit(), os.getpid(), "ok").to_dict())
         return None
 
-    async def _start(self, t0_ns: int, origin_ns: int) -> int | None:
+    async def _start(self, command: dict[str, Any]) -> int | None:
         if not self._run or self._reporter:
             return await self._refuse("start comes once, after prepare")
-        self._run.engine.start(t0_ns, origin_ns)
+        t0_ns = int(command["t0_ns"])
+        if "epochs" in command:
+            epochs = Epochs.from_list(command["epochs"])
+            self._run.engine.share(str(command["member"]), epochs, int(command["lease_ns"]))
+        self._run.engine.start(t0_ns, int(command.get("origin_ns") or t0_ns))
         self._reporter = asyncio.create_task(self._report(self._run))
+        return None
+
+    def _share(self, command: dict[str, Any]) -> int | None:
+        if self._run:
+            self._run.engine.take_epochs(Epochs.from_list(command["epochs"]))
+        return None
+
+    def _lease(self, until_ns: int) -> int | None:
+        if self._run:
+            self._run.engine.take_lease(until_ns)
         return None
 
     def _stop(self, reason: str, drain_s: float) -> int | None:
