@@ -50,7 +50,7 @@ async def resolve_settings(
     for name in options:
         if name in server.ours:
             raise UsageError(f"{_where(target, server, name)} cannot be set: {server.ours[name]}.")
-    question = json.dumps({"options": dict(options), "app": target.app})
+    question = json.dumps({"options": {**options, **server.fixed}, "app": target.app})
     code, out, err = await _run(target, server, question, env, timeout_s)
     answer = _read(out)
     if answer is None:

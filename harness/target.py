@@ -30,7 +30,6 @@ __all__ = ["app_env", "fill_env", "find_target", "load_target", "read_override"]
 FILE = "shakedown.toml"
 REFERENCE = Path(__file__).resolve().parent.parent / "reference.toml"
 _PYPROJECT = "pyproject.toml"
-_LATER = ("gunicorn-asgi", "granian", "hypercorn")
 _APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 _SHOWN = 5
 
@@ -124,7 +123,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         setup=table.texts("setup"),
         pass_env=_read_pass_env(table),
         env=read_env(table.table("env", secret=True), parts),
-        options={server.table: _read_options(table, server.table) for server in SERVERS},
+        options={name: _read_options(table, name) for name in dict.fromkeys(server.table for server in SERVERS)},
         parts=parts,
         load=load,
         ledger=ledger,
@@ -148,9 +147,7 @@ def _read_app(table: Table) -> str:
 
 def _check_server(value: str) -> str | None:
     known = [server.id for server in SERVERS]
-    if value in known:
-        return None
-    return ", ".join(known) + (f" ({value} is not supported yet)" if value in _LATER else "")
+    return None if value in known else ", ".join(known)
 
 
 def _check_path(value: str) -> str | None:

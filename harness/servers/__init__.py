@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from harness.servers import gunicorn_uvicorn, uvicorn
+from harness.servers import granian, gunicorn_asgi, gunicorn_uvicorn, hypercorn, uvicorn
 from harness.servers.server import Server
 
 SERVERS: tuple[Server, ...] = (
     gunicorn_uvicorn.SERVER,
+    gunicorn_asgi.SERVER,
     uvicorn.SERVER,
+    granian.SERVER,
+    hypercorn.SERVER,
 )
 
 

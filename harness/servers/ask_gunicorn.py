@@ -55,6 +55,7 @@ def main() -> None:
     try:
         from gunicorn import config
         from gunicorn.app.wsgiapp import WSGIApplication
+        from gunicorn.workers import SUPPORTED_WORKERS
     except ImportError:
         answer(missing="gunicorn")
     known = {setting.name: setting for setting in config.KNOWN_SETTINGS}
@@ -72,6 +73,8 @@ def main() -> None:
         if isinstance(value, bool) and cfg.settings[name].get() is not value:
             answer(bad=name, why="is overruled by gunicorn's configuration file or environment: set it there")
     worker = cfg.settings["worker_class"].get()
+    if worker == "asgi" and worker not in SUPPORTED_WORKERS:
+        answer(missing="gunicorn with an asgi worker")
     if worker == UNSET:
         worker = next((path for module, path in WORKERS if installed(module)), None)
         if worker is None:

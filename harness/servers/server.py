@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.model.known_limit import KnownLimit
@@ -31,8 +31,9 @@ Argv = Callable[[Target, str, int, int, Sequence[str]], list[str]]
 class Server:
     """One kind of server.
 
-    `table` is the name of its table of options in a target file. `ours` maps each option that is not the user's to the
-    reason. `argv(target, host, port, workers, flags)` is its command line; `flags` come from the answer to `question`.
+    `table` is the name of its table of options in a target file; kinds of one program share it. `ours` maps each option
+    that is not the user's to the reason; `fixed` are options that make it this kind. `argv(target, host, port, workers,
+    flags)` is its command line; `flags` come from the answer to `question`.
     `supervised(workers)`: is there a supervisor above that many workers, or is the process itself the worker?
     `is_worker(command)`: is a direct child of the supervisor with that command line a worker?
     `settings(answer, workers)` reads the settings in force out of the answer. `takes` names the operations that its
@@ -49,6 +50,7 @@ class Server:
     is_worker: Callable[[str], bool]
     note: Callable[[str], Note | None]
     settings: Callable[[Mapping[str, Any], int], ServerSettings]
+    fixed: Mapping[str, Scalar] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
     known_limits: tuple[KnownLimit, ...] = ()
 

@@ -140,10 +140,9 @@ def test_the_reference_and_the_example_of_the_docs_are_read(load):
         ("[target]", "[target]\nworkers = true", ["target.workers is true"]),
         (
             "[target]",
-            "[target]\nserver = 'granian'",
-            ["target.server", "not supported yet", "gunicorn-uvicorn, uvicorn"],
+            "[target]\nserver = 'x'",
+            ["target.server is 'x'", "accepted: gunicorn-uvicorn, gunicorn-asgi, uvicorn, granian, hypercorn"],
         ),
-        ("[target]", "[target]\nserver = 'x'", ["target.server is 'x'", "accepted: gunicorn-uvicorn, uvicorn"]),
         ("[target]", "[target]\nlive = 'health'", ["target.live is 'health'", "starts with /"]),
         ("[target]", "[target]\nready_needs = ['db']", ["target.ready_needs names 'db'"]),
         ("[target]", "[target]\nsetup = 'x'", ["target.setup is 'x'", "a list of texts"]),

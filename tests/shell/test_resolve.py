@@ -144,6 +144,10 @@ def test_an_interpreter_without_the_server_is_told(resolve, tmp_path):
         resolve({}, python=str(bare))
     with pytest.raises(UsageError, match="has no uvicorn: install uvicorn"):
         resolve({}, server="uvicorn", python=str(bare))
+    with pytest.raises(UsageError, match="has no granian: install granian"):
+        resolve({}, server="granian", python=str(bare))
+    with pytest.raises(UsageError, match="has no hypercorn: install hypercorn"):
+        resolve({}, server="hypercorn", python=str(bare))
 
 
 def test_uvicorns_defaults_and_options(resolve):
@@ -168,6 +172,54 @@ def test_uvicorns_defaults_and_options(resolve):
 def test_options_that_uvicorn_does_not_take(resolve, options, words):
     with pytest.raises(UsageError) as caught:
         resolve(options, server="uvicorn")
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_gunicorns_own_asgi_worker_holds_against_the_configuration_file(resolve):
+    found = resolve({"timeout": 7}, server="gunicorn-asgi", config="worker_class = 'sync'\nkeepalive = 9\n")
+    assert "--worker-class=asgi" in found.flags
+    assert (found.settings.stuck_timeout_s, found.settings.keepalive_s) == (7, 9)
+    assert found.settings.version.endswith("(asgi)")
+    with pytest.raises(UsageError, match="worker_class cannot be set: it is"):
+        resolve({"worker_class": "sync"}, server="gunicorn-asgi")
+
+
+def test_granians_defaults_options_and_environment(resolve):
+    found = resolve({}, server="granian")
+    assert (found.settings.stuck_timeout_s, found.settings.graceful_s, found.settings.keepalive_s) == (None, None, None)
+    assert found.flags == ("--interface=asgi",)
+    options = {"workers_kill_timeout": "1m", "respawn_failed_workers": True, "http1_keep_alive": False}
+    found = resolve(options, server="granian", GRANIAN_INTERFACE="asginl")
+    assert (found.settings.graceful_s, found.settings.keepalive_s) == (60, 0)
+    assert found.flags == ("--workers-kill-timeout=1m", "--respawn-failed-workers", "--no-http1-keep-alive")
+    assert "(asginl)" in found.settings.version
+
+
+def test_hypercorns_defaults_options_and_configuration_file(resolve, tmp_path):
+    found = resolve({}, server="hypercorn")
+    assert (found.settings.stuck_timeout_s, found.settings.graceful_s, found.settings.keepalive_s) == (None, 3, 5)
+    (tmp_path / "its.toml").write_text("graceful_timeout = 4.5\nkeep_alive_timeout = 8\nworkers = 7\n")
+    found = resolve({"config": "its.toml", "keep_alive": 75, "max_requests": 2000}, server="hypercorn")
+    assert (found.settings.graceful_s, found.settings.keepalive_s, found.settings.max_requests) == (4.5, 75, 2000)
+    assert found.flags == ("--config=its.toml", "--keep-alive=75", "--max-requests=2000")
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "words"),
+    [
+        ("granian", {"worker_kill_timeout": 3}, ["target.granian.worker_", "did you mean workers_kill_timeout?"]),
+        ("granian", {"workers_kill_timeout": 0}, ["target.granian.workers_kill_timeout", "minimum"]),
+        ("granian", {"respawn_failed_workers": "yes"}, ["respawn_failed_workers is true or false"]),
+        ("granian", {"uds": "x"}, ["target.granian.uds cannot be set"]),
+        ("hypercorn", {"keepalive": 3}, ["target.hypercorn.keepalive", "did you mean keep_alive?"]),
+        ("hypercorn", {"graceful_timeout": "soon"}, ["target.hypercorn.graceful_timeout is refused", "soon"]),
+        ("hypercorn", {"debug": 1}, ["target.hypercorn.debug is true or false"]),
+        ("hypercorn", {"quic_bind": "x"}, ["target.hypercorn.quic_bind cannot be set"]),
+    ],
+)
+def test_options_that_granian_and_hypercorn_do_not_take(resolve, server, options, words):
+    with pytest.raises(UsageError) as caught:
+        resolve(options, server=server)
     assert all(word in str(caught.value) for word in words), caught.value
 
 

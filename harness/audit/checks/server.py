@@ -9,7 +9,7 @@ STUCK_S = (5.0, 120.0)  # less kills a worker that was busy for a moment, more l
 REPLACED_S = 10.0
 ACCEPTED_S = 0.25  # a worker has a request in hand that was accepted so long before SIGTERM
 GRACE_SLACK_S = 2.0  # a supervisor looks that often
-_SUPERVISOR = "gunicorn-uvicorn"
+_HEARTBEATS = ("gunicorn-uvicorn", "gunicorn-asgi")
 
 
 def _workers(facts: Server) -> Told:
@@ -35,7 +35,7 @@ def _timeouts(facts: Server) -> Told:
     read["deadline_s"] = facts.deadline_s
     low, high = STUCK_S
     wrong = []
-    if settings.server == _SUPERVISOR and (stuck is None or not low <= stuck <= high):
+    if settings.server in _HEARTBEATS and (stuck is None or not low <= stuck <= high):
         age = "no limit" if stuck is None else f"{stuck:g} s"
         wrong.append(f"a worker without a heartbeat is left alone for {age} (accepted: {low:g} to {high:g} s)")
     if graceful is None:
@@ -45,8 +45,8 @@ def _timeouts(facts: Server) -> Told:
     if wrong:
         return failed(
             f"Read from the settings in force: {'; '.join(wrong)}.",
-            "Set Gunicorn's timeout and graceful_timeout, or Uvicorn's --timeout-graceful-shutdown, the latter to at"
-            " least slo.deadline_s.",
+            "Set Gunicorn's timeout, and what bounds a shutdown to at least slo.deadline_s: Gunicorn's and Hypercorn's"
+            " graceful_timeout, Uvicorn's timeout_graceful_shutdown, Granian's workers_kill_timeout.",
             **read,
         )
     heartbeat = "" if stuck is None else f"a heartbeat within {stuck:g} s, "
@@ -124,7 +124,8 @@ def _replaced(facts: Server) -> Told:
     told = f"only after {min(late):.1f} s" if late else f"not at all within {replacing.waited_s:g} s"
     return failed(
         f"After a worker was killed a new one answered {told} (limit {REPLACED_S:g} s).",
-        "Make the start short: no migration, no download, no wait for a dependency before the app serves.",
+        "Make the start short: no migration, no download, no wait for a dependency before the app serves. Granian"
+        " replaces a dead worker with respawn_failed_workers only, Hypercorn never.",
         answered_after_s=list(times),
     )
 
