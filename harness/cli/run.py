@@ -16,6 +16,7 @@ from harness.campaign import Run, make_run_dir, run_campaign
 from harness.checks.judge import judge_trial
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
 from harness.cli.live import OnTerminal, Plain, Quiet
+from harness.cli.planned import show_plan
 from harness.cli.results import exit_code, show, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
 from harness.faults import spec_of
@@ -41,6 +42,7 @@ from scenarios import SCENARIOS, SUITES
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")
 def run(
     names: tuple[str, ...],
     target_file: str | None,
@@ -53,6 +55,7 @@ def run(
     junit: Path | None,
     as_json: bool,
     quiet: bool,
+    dry_run: bool,
 ) -> int:
     """Run scenarios or suites: NAME is one of `shakedown list`, or a Python file with a SCENARIO.
 
@@ -60,6 +63,7 @@ def run(
     shakedown run quick                                    the whole quick suite on the reference API
     shakedown run db-refused --target my.toml --workers 4  one scenario on your app
     shakedown run drain --set gunicorn.graceful_timeout=5  with another setting
+    shakedown run nightly --dry-run                        what that is, and how long it takes
     """
     ledger = inherited_ledger("run")
     overrides = read_overrides(settings, workers)
@@ -71,6 +75,9 @@ def run(
     _check_faults(planned, target)
     if not planned.trials:
         return _nothing_applies(planned, as_json)
+    if dry_run:
+        show_plan(planned, target.name, used_seed, as_json)
+        return 0
     run_dir = make_run_dir(out, "-".join(Path(name).stem for name in names)[:40])
     command = _command(names, path, planned, repeat, used_seed)
     facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, command)
