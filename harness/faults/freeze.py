@@ -6,6 +6,8 @@ within its health check's timeout + 1 s, others never (F05).
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from signal import SIGCONT, SIGSTOP
 
@@ -14,6 +16,8 @@ from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.faults.worker import INDEX, pick
 from harness.model.scenario import FaultUse
 from harness.system.proc import Stat, is_same, read_stat
+
+_NOTICE_S = 2.0
 
 
 @dataclass(slots=True)
@@ -28,9 +32,11 @@ class Freeze:
         return {"pid": self.worker.pid, "connections": connections}
 
     async def prove(self) -> Proof:
+        """The kernel stops a process that runs when it next leaves its code, a moment after the signal."""
         pid = self.worker.pid if self.worker else -1
-        stat = read_stat(pid)
-        state = stat.state if stat else "gone"
+        end = time.monotonic() + _NOTICE_S
+        while (state := _state(pid)) not in ("T", "gone") and time.monotonic() < end:
+            await asyncio.sleep(0.02)
         return Proof(state == "T", f"The kernel says of worker {pid}: state {state}.", {"pid": pid, "state": state})
 
     async def lift(self) -> Evidence:
@@ -38,6 +44,11 @@ class Freeze:
             return {"replaced": True}  # the supervisor was quicker
         self.deployment.signal(self.worker.pid, SIGCONT)
         return {"pid": self.worker.pid, "replaced": False}
+
+
+def _state(pid: int) -> str:
+    stat = read_stat(pid)
+    return stat.state if stat else "gone"
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:

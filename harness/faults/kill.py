@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from signal import SIGKILL
 
@@ -10,6 +12,8 @@ from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.faults.worker import INDEX, pick
 from harness.model.scenario import FaultUse
 from harness.system.proc import Stat, is_same
+
+_NOTICE_S = 5.0
 
 
 @dataclass(slots=True)
@@ -26,6 +30,9 @@ class Kill:
     async def prove(self) -> Proof:
         if self.worker is None:
             return Proof(False, "No worker was killed.")
+        end = time.monotonic() + _NOTICE_S
+        while is_same(self.worker.pid, self.worker.start) and time.monotonic() < end:
+            await asyncio.sleep(0.02)
         gone = not is_same(self.worker.pid, self.worker.start)
         said = "is gone" if gone else "is still there"
         return Proof(gone, f"Worker {self.worker.pid} {said}.", {"pid": self.worker.pid, "gone": gone})

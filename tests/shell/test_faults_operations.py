@@ -1,0 +1,163 @@
+"""Each operation of a server, and each fault of a worker, does what it says, and nothing of it is left afterwards."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from fault_rig import applied
+from operations_rig import UP_S, WORKERS, Stand, stand
+from parts_rig import until
+
+from harness.errors import MachineError
+from harness.faults.worker import connections_by_worker
+from harness.system.proc import read_stat
+
+pytestmark = pytest.mark.real
+
+IDS = (
+    "worker.freeze",
+    "worker.kill",
+    "server.scale-up",
+    "server.scale-down",
+    "server.sighup",
+    "server.sigterm",
+    "server.kill",
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Stand]:
+    with stand() as made:
+        yield made
+
+
+def state(pid: int) -> str:
+    stat = read_stat(pid)
+    return stat.state if stat else "gone"
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_lift_of_what_was_never_applied_touches_nothing(server: Stand, id: str) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        master, workers = deployment.master(), list(deployment.workers())
+        actor = server.actor(id)
+        await actor.lift()
+        await actor.lift()
+        assert (deployment.master(), list(deployment.workers())) == (master, workers)
+        assert await server.answering(WORKERS)
+
+    server.run(see())
+
+
+def test_a_frozen_worker_answers_nothing_and_goes_on_where_it_was(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        frozen, other = deployment.workers()
+        async with server.pinned() as kept:
+            async with applied(server.actor("worker.freeze", index=0)):
+                assert state(frozen) == "T"
+                asked = asyncio.ensure_future(server.ask(kept[frozen]))
+                assert await server.ask(kept[other]) == "answered"
+                done, _ = await asyncio.wait({asked}, timeout=0.5)
+                assert not done
+            assert await asked == "answered"
+        assert await server.answering(WORKERS)
+        assert list(deployment.workers()) == [frozen, other]
+
+    server.run(see())
+
+
+def test_the_busiest_worker_is_hurt_unless_one_is_named(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        async with server.pinned() as kept:
+            idle, busy = deployment.workers()
+            kept[idle].close()
+            await until(lambda: connections_by_worker(deployment) == {idle: 0, busy: 1}, UP_S, "one connection")
+            async with applied(server.actor("worker.freeze")):
+                assert state(busy) == "T"
+        with pytest.raises(MachineError, match="no worker number 7"):
+            await server.actor("worker.freeze", index=7).apply()
+        assert await server.answering(WORKERS)
+
+    server.run(see())
+
+
+def test_a_killed_worker_takes_its_connections_with_it_and_is_replaced(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        master, (killed, other) = deployment.master(), deployment.workers()
+        async with server.pinned() as kept, applied(server.actor("worker.kill", index=0)):
+            assert await server.ask(kept[killed]) in ("eof", "reset")
+            assert await server.ask(kept[other]) == "answered"
+        assert await server.answering(WORKERS)
+        assert deployment.master() == master
+        assert killed not in deployment.workers()
+
+    server.run(see())
+
+
+@pytest.mark.parametrize(("name", "meanwhile"), [("scale-up", WORKERS + 1), ("scale-down", WORKERS - 1)])
+def test_the_number_of_workers_is_another_one_until_the_lift(server: Stand, name: str, meanwhile: int) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        master, before = deployment.master(), set(deployment.workers())
+        actor = server.actor(f"server.{name}")
+        async with applied(actor):
+            assert await server.answering(meanwhile)
+            assert len(before & set(deployment.workers())) == min(WORKERS, meanwhile)
+        await until(lambda: len(deployment.workers()) == WORKERS, UP_S, "as many workers as before")
+        assert await actor.lift() == {}, "it would ask for one more each time"
+        assert await server.answering(WORKERS)
+        assert deployment.master() == master
+
+    server.run(see())
+
+
+def test_a_reload_replaces_every_worker_of_the_same_supervisor(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        master, before = deployment.master(), set(deployment.workers())
+        async with applied(server.actor("server.sighup")):
+            assert await server.answering(WORKERS)
+            assert before & set(deployment.workers()) == set()
+        assert deployment.master() == master
+
+    server.run(see())
+
+
+def test_a_server_that_is_asked_to_end_answers_what_it_has_and_is_gone(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        reader, writer = await server.begun()
+        actor = server.actor("server.sigterm")
+        await actor.apply()
+        proving = asyncio.ensure_future(actor.prove())
+        await until(server.is_refused, UP_S, "nobody is let in any more")
+        assert not proving.done(), "it waits for the request"
+        writer.write(b"ok")
+        async with asyncio.timeout(UP_S):
+            assert b" 201 " in await reader.readline()
+            assert (await proving).ok
+        writer.close()
+        await actor.lift()
+        assert deployment.exit_code == 0
+        assert (deployment.master(), list(deployment.workers()), list(deployment.leftovers())) == (-1, [], [])
+        assert server.is_refused()
+
+    server.run(see())
+
+
+def test_a_killed_supervisor_is_gone_and_what_it_leaves_is_found(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        workers = list(deployment.workers())
+        async with applied(server.actor("server.kill")):
+            assert deployment.exit_code == -9
+            assert list(deployment.leftovers()) == sorted(workers), "Uvicorn's workers go on without Gunicorn (F09)"
+        await deployment.kill()
+        assert list(deployment.leftovers()) == []
+        assert server.is_refused()
+
+    server.run(see())
