@@ -25,7 +25,7 @@ from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, LoadDriver, spawn_
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
-from harness.load.schedule import make_schedule
+from harness.load.schedule import Schedule
 from harness.model import samples
 from harness.model.request import RequestLine
 from harness.model.rows import Rows, ledger, nearest_rank
@@ -139,7 +139,7 @@ async def measure(setups: list[Setup], repeat: int, stall_only: bool) -> int:
 
 async def measure_stall(setup: Setup, port: int, server: Process) -> float:
     seen = await load(setup, port, _STALL_RATE_RPS, _STALL_LOAD_S, server, stalled=True)
-    due = make_schedule(setup.profile(port, _STALL_RATE_RPS, _STALL_LOAD_S)).intended_ns
+    due = Schedule(setup.profile(port, _STALL_RATE_RPS, _STALL_LOAD_S)).whole().intended_ns
     true = await truth_ns(server, seen.t0_ns, due)
     end = _STALL_END_S * 10**9
     plain = np.where((due >= _STALL_START_S * 10**9) & (due < end), end - due, 0)

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, LoadDriver, spawn_child  # noqa: E402
 from harness.load.profile import Profile, Segment  # noqa: E402
 from harness.load.rows_file import read_rows  # noqa: E402
-from harness.load.schedule import make_schedule  # noqa: E402
+from harness.load.schedule import Schedule  # noqa: E402
 from harness.model.request import RequestLine  # noqa: E402
 from harness.model.rows import ANSWERED, in_group  # noqa: E402
 
@@ -104,7 +104,7 @@ def measure(driver: str, rate_rps: float, seconds: float, folder: Path, real_tim
         t0, cpu, rss_mb = asyncio.run(drive(driver, profile, rows_file, real_time))
         server.stdin.close()
         server.wait(10)
-    rows, schedule = read_rows(rows_file), make_schedule(profile)
+    rows, schedule = read_rows(rows_file), Schedule(profile).whole()
     stamps = np.fromfile(stamps_file, np.int64).reshape(-1, 2)
     slip = stamps[:, 1] - (schedule.intended_ns[stamps[:, 0]] + t0)
     sent, answered = rows[rows["sent"] >= 0], rows[in_group(rows, ANSWERED)]

@@ -23,9 +23,9 @@ from harness.load.locust_http import Attempt, Connection, Exchange, connect, res
 from harness.load.messages import LoadSum
 from harness.load.meter import Meter
 from harness.load.profile import Profile
+from harness.load.replay import open_schedule
 from harness.load.request import WireRequest
 from harness.load.row_writer import RowWriter
-from harness.load.schedule import make_schedule
 from harness.model.rows import NO_CONN, NO_PID, NO_STATUS, ROW, Outcome
 
 _BLOCK = 8192  # arrivals turned into Python numbers at a time
@@ -42,7 +42,7 @@ class Engine:
         self._profile = profile
         self._rows = rows
         self._report = sent
-        self._schedule = make_schedule(profile)
+        self._schedule = open_schedule(profile).whole()
         self._requests = [WireRequest.of(line, profile) for line in profile.requests]
         self._address = resolve(profile.host, profile.port)
         self._exchange = Exchange(profile.timeout_s, profile.pid_header)

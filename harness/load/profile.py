@@ -48,6 +48,8 @@ class Profile:
     """A whole load. `connections = 0` means as many as the rate and the timeouts can need.
 
     An arrival that finds every connection busy waits, for at most `queue_timeout_s`; then it counts as not sent.
+    `replay` is a file of moments (replay.py) that takes the place of what the segments would give: they say then for
+    how long it is played, and its highest rate.
     """
 
     host: str
@@ -62,6 +64,7 @@ class Profile:
     connections: int = 0
     key_prefix: str = "k"
     pid_header: str = ""
+    replay: str = ""
 
     def __post_init__(self) -> None:
         if not self.host or not self.host.isascii() or not self.host.isprintable():

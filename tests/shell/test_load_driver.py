@@ -28,7 +28,7 @@ from harness.load.client import (
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
-from harness.load.schedule import make_schedule
+from harness.load.schedule import Schedule
 from harness.model import samples
 from harness.model.request import RequestLine
 from harness.model.rows import Flag, Ledger, Outcome, Rows, ledger, nearest_rank
@@ -196,7 +196,7 @@ def test_a_stall_is_seen_by_every_request_that_was_due(tmp_path: Path) -> None:
                 server.stalled = (t0 + 1000 * MS, t0 + 3000 * MS)
 
             _, rows = await run_load(profile, tmp_path / "rows", stall)
-            due = make_schedule(profile).intended_ns
+            due = Schedule(profile).whole().intended_ns
             truth = np.where((due >= 1000 * MS) & (due < 3000 * MS), 3000 * MS - due, 0)
             for per_mille in (900, 950, 990):
                 wanted = nearest_rank(truth, per_mille)

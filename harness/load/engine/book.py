@@ -1,11 +1,11 @@
 """What became of each arrival, as rows; figures are drawn from the rows later, many at a time."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.load.messages import LoadSum
 from harness.load.meter import Meter
 from harness.load.row_writer import RowWriter
-from harness.load.schedule import Schedule
 from harness.model.rows import NO_CONN, NO_PID, NO_STATUS, PACK, ROW, UNKNOWN_NS, Outcome
 
 _U32 = 2**32 - 1
@@ -54,12 +54,12 @@ class Book:
         """No connection ever carried it."""
         self.ended(job, NO_CONN, UNKNOWN_NS, UNKNOWN_NS, done, code, (NO_STATUS, 0, NO_PID, 0))
 
-    def cancelled(self, numbers: "np.typing.NDArray[np.int64]", schedule: Schedule, t0: int) -> None:
+    def cancelled(self, numbers: NDArray[np.int64], due: NDArray[np.int64], endpoints: NDArray[np.integer]) -> None:
         """Arrivals that a stop kept from being sent; nobody knows when they would have been done."""
         rows = np.zeros(len(numbers), ROW)
         rows["k"] = numbers
-        rows["intended"] = schedule.intended_ns[numbers] + (t0 - self.origin)
-        rows["endpoint"] = schedule.endpoint[numbers]
+        rows["intended"] = due - self.origin
+        rows["endpoint"] = endpoints
         rows["sent"] = rows["first"] = rows["done"] = UNKNOWN_NS
         rows["conn"], rows["status"], rows["pid"] = NO_CONN, NO_STATUS, NO_PID
         rows["code"] = Outcome.NOT_SENT_STOP

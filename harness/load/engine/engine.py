@@ -26,12 +26,12 @@ from harness.load.engine.pool import Pool
 from harness.load.epochs import Epochs
 from harness.load.messages import LoadSum
 from harness.load.profile import Profile
+from harness.load.replay import open_schedule
 from harness.load.request import WireRequest
 from harness.load.row_writer import RowWriter
-from harness.load.schedule import make_schedule
+from harness.load.schedule import BLOCK
 from harness.model.rows import Outcome
 
-_BLOCK = 8192  # arrivals turned into Python numbers at a time
 _BURST = 64  # arrivals sent before answers are looked at again
 _TICK_S = 0.01
 _TICKS_PER_FLUSH = 10
@@ -49,7 +49,7 @@ class Engine:
     def __init__(self, profile: Profile, writer: RowWriter, finished: Callable[[], None]) -> None:
         self._profile, self._finished = profile, finished
         self._book = Book(writer)
-        self._schedule = make_schedule(profile)
+        self._schedule = open_schedule(profile)
         self._requests = [WireRequest.of(line, profile) for line in profile.requests]
         self._pool = Pool(profile, self, self._send, self._not_served)
         self._timeout_ns = int(profile.timeout_s * _SECOND)
@@ -94,7 +94,8 @@ class Engine:
     def start(self, t0_ns: int, origin_ns: int) -> None:
         loop = asyncio.get_running_loop()
         self._started, self._t0, self._book.origin = True, t0_ns, origin_ns
-        self._end_ns = t0_ns + (int(self._schedule.intended_ns[-1]) if self.arrivals else 0)
+        last = self._schedule.arrivals(self.arrivals - 1, self.arrivals)
+        self._end_ns = t0_ns + int(last.intended_ns.sum())
         self._alarm = Alarm()
         loop.add_reader(self._alarm.fd, self._ring)
         self._set_alarm()
@@ -157,12 +158,12 @@ class Engine:
     def _refill(self) -> bool:
         """The next arrivals of ours, last one first; False when there are none."""
         while not self._block and self._ahead < self.arrivals:
-            first, last = self._ahead, min(self._ahead + _BLOCK, self.arrivals)
-            numbers = self._epochs.share(self._me, first, last)
-            times = (self._schedule.intended_ns[numbers] + self._t0).tolist()
-            endpoints = self._schedule.endpoint[numbers].tolist()
+            part = self._schedule.arrivals(self._ahead, self._ahead + BLOCK)
+            self._ahead = part.first + len(part)
+            numbers = self._epochs.share(self._me, part.first, self._ahead)
+            times = (part.intended_ns[numbers - part.first] + self._t0).tolist()
+            endpoints = part.endpoint[numbers - part.first].tolist()
             self._block = list(zip(numbers.tolist(), times, endpoints, strict=True))[::-1]
-            self._ahead = last
         return bool(self._block)
 
     def _set_alarm(self) -> None:
@@ -244,13 +245,14 @@ class Engine:
         self._alarm = None
         self._cancel_waiting()
         self._pool.end()
-        if not self._shared:
-            self._book.cancelled(np.arange(self._next, self.arrivals), self._schedule, self._t0)
+        for part in () if self._shared else self._schedule.blocks(self._next):
+            self._book.cancelled(part.numbers, part.intended_ns + self._t0, part.endpoint)
+            self._flush()  # what a long load leaves is more than memory should hold
         self._ended = True
         self._flush()
         self._finished()
 
     def _cancel_waiting(self) -> None:
-        numbers = np.array([k for k, _, _ in self._pool.waiting], np.int64)
-        self._pool.waiting.clear()
-        self._book.cancelled(numbers, self._schedule, self._t0)
+        if self._pool.waiting:
+            self._book.cancelled(*np.array(self._pool.waiting, np.int64).T)
+            self._pool.waiting.clear()
