@@ -25,7 +25,7 @@ from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.load.profile import Segment
+from harness.load.shape import segments_of
 from harness.loading import Load, make_profile
 from harness.model.observation import (
     PROXY_RENEWED,
@@ -208,9 +208,10 @@ class Conductor:
         length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
         if timeline.ends_server(scenario):
             length += self._grace_s()
-        segments = (Segment.steady(length, self.trial.rate_rps),)
+        segments = segments_of(self.trial.shape, self.trial.rate_rps, length)
         where, connections = deployment.ingress, self.rig.target.load.connections
-        await load.prepare(make_profile(self.trial, self._lines, where, segments, connections), self.writer.samples)
+        profile = make_profile(self.trial, self._lines, where, segments, connections, self.trial.shape)
+        await load.prepare(profile, self.writer.samples)
         await load.start()
         await asyncio.sleep(timeline.WARMUP_S)
         await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)

@@ -11,6 +11,7 @@ from harness.errors import MachineError
 from harness.load.client import LOCUST_DRIVER, LoadDriver, driver_environment
 from harness.load.messages import Done, LoadSum
 from harness.load.profile import Profile, Segment
+from harness.model.load_shape import STEADY, LoadShape, Replayed
 from harness.model.observation import LoadEnded, LoadStarted, LoadSummed
 from harness.model.target import RequestLine
 from harness.model.trial import Trial
@@ -23,7 +24,12 @@ _LEAD_NS = 150_000_000
 
 
 def make_profile(
-    trial: Trial, lines: tuple[RequestLine, ...], where: Address, segments: tuple[Segment, ...], connections: int
+    trial: Trial,
+    lines: tuple[RequestLine, ...],
+    where: Address,
+    segments: tuple[Segment, ...],
+    connections: int,
+    shape: LoadShape = STEADY,
 ) -> Profile:
     """The load of a trial against its ingress; `lines` are its requests with their token filled in."""
     return Profile(
@@ -36,6 +42,8 @@ def make_profile(
         queue_timeout_s=trial.timeout_s,
         connections=connections,
         key_prefix=trial.key_prefix,
+        arrivals="uniform" if isinstance(shape, Replayed) else shape.arrivals,
+        replay=shape.file if isinstance(shape, Replayed) else "",
     )
 
 

@@ -85,6 +85,7 @@ class Stagehand:
             part_kinds={part.name: part.kind for part in target.parts},
             requests=target.load.requests,
             rate_rps=rate_rps,
+            shape=target.load.shape,
             timeout_s=target.load.timeout_s,
             key_prefix=f"sd-{self.rig.spawner.ledger.token[:8]}-{planned.index}",
             ledger=target.ledger is not None,

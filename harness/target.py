@@ -103,7 +103,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
     parts = read_parts(top.table("parts"))
     table = top.table("target")
     live = table.text("live", "/health", _check_path)
-    load = read_load(top.table("load"), parts, live, slo)
+    load = read_load(top.table("load"), parts, live, slo, root)
     auth = read_auth(top.table("auth")) if top.has("auth") else None
     check_tokens(load.requests, auth, top.table("load"))
     ledger = read_ledger(top.table("ledger"), parts) if top.has("ledger") else None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from harness.load.profile import MAX_CONNECTIONS
+from harness.model.load_shape import own_rate_rps
 from harness.model.request import KEY, RequestLine
 from harness.model.target import LedgerSpec, Limits, LoadSpec, Part, ProbeSpec, Slo
+from harness.target_shape import MAX_RPS, read_shape
 from harness.target_table import Table, is_number, show
 
 _WRITES = ("POST", "PUT", "PATCH")
 
 
-def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo) -> LoadSpec:
+def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo, root: Path) -> LoadSpec:
     """Without requests the load asks the liveness path, which needs no part."""
     requests = tuple(_read_request(line, parts) for line in table.tables("requests"))
-    rate = table.number("rate_rps", 0.0, 0.0, 20_000.0, above=True)
+    rate = table.number("rate_rps", 0.0, 0.0, MAX_RPS, above=True) or None
+    shape = read_shape(table, root, rate)
     timeout_s = table.number("timeout_s", slo.deadline_s + 2.0, 0.0, 3600.0, above=True)
     if timeout_s <= slo.deadline_s:
         table.wrong(
@@ -27,7 +31,8 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo) -> Loa
     connections = table.whole("connections", 0, 0, MAX_CONNECTIONS)
     table.done(later={"locustfile": "[[load.requests]]"})
     default = _line_of(name=f"GET {live}", path=live)
-    return LoadSpec(rate or None, connections, timeout_s, requests or (default,))
+    own = own_rate_rps(shape)
+    return LoadSpec(rate if own is None else own, connections, timeout_s, requests or (default,), shape)
 
 
 def _read_request(table: Table, parts: tuple[Part, ...]) -> RequestLine:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.load.rows_file import read_rows
+from harness.model.load_shape import least_rps
 from harness.model.observation import LoadStarted, LoadSummed, Observation, ProbeAnswered, WorkerPinned, WorkersSeen
 from harness.model.rows import Outcome
 from harness.model.trial import Trial
@@ -69,7 +70,7 @@ class TrialState:
         rows = read_rows(self._rows)
         rows = rows[max(0, len(rows) - 20_000) :]
         due = rows[(rows["intended"] >= start_ns) & (rows["intended"] < end_ns)]
-        expected = 3 * self._trial.rate_rps
+        expected = 3 * least_rps(self._trial.shape, self._trial.rate_rps)
         if len(due) < 0.9 * expected - 2:
             return False
         late = due["done"] - due["intended"] > self._trial.slo.p99_ms * 1e6

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.model.audit import AuditSpec
+from harness.model.load_shape import STEADY, LoadShape
 from harness.model.request import RequestLine as RequestLine
 
 Scalar = str | int | float | bool
@@ -57,6 +58,7 @@ class LoadSpec:
     connections: int = 0
     timeout_s: float = 12.0
     requests: tuple[RequestLine, ...] = ()
+    shape: LoadShape = STEADY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.model.known_limit import KnownLimit
+from harness.model.load_shape import STEADY, LoadShape
 from harness.model.scenario import Scenario
 from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
 
@@ -74,3 +75,4 @@ class Trial:
     backend: str = "process"
     cannot: Mapping[str, str] = field(default_factory=dict)
     known_limits: tuple[KnownLimit, ...] = ()
+    shape: LoadShape = STEADY

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.model.load_shape import describe
 from harness.model.observation import StackTaken
 from harness.model.verdict import Outcome, Verdict
 from reports.document import run_verdict
@@ -113,7 +114,7 @@ def _setup(trial: TrialView) -> list[tuple[str, str]]:
     server = f"{plan.server} ({version})" if version else plan.server
     rows = [
         ("server", f"{server}, {counted(plan.workers, 'worker')}"),
-        ("load", f"{plan.rate_rps:g} requests/s, open model, client timeout {plan.timeout_s:g} s"),
+        ("load", f"{describe(plan.shape, plan.rate_rps)}, open model, client timeout {plan.timeout_s:g} s"),
         ("faults", ", ".join(trial.verdict.faults) or "none"),
         ("seed", str(plan.seed)),
     ]
