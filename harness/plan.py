@@ -43,17 +43,19 @@ def plan(
     repeat: int,
     seed: int,
     overrides: Mapping[str, Scalar],
+    unable: Mapping[str, str] | None = None,
 ) -> Plan:
     """Every scenario with every number of workers, and all of that `repeat` times.
 
-    Repetitions are the outer loop, so that slow drift of the machine spreads over all of them.
+    Repetitions are the outer loop, so that slow drift of the machine spreads over all of them. `unable` says why this
+    machine cannot do a fault, by its name with its kind (`worker.block-loop`).
     """
     trials: list[PlannedTrial] = []
     refused: dict[tuple[str, str], None] = {}
     for repetition in range(repeat):
         for count in workers:
             for scenario in scenarios:
-                if why := _why_not(scenario, target, count):
+                if why := _why_not(scenario, target, count) or _unable(scenario, target, unable or {}):
                     refused[scenario.name, why] = None
                     continue
                 trials.append(_trial(len(trials) + 1, scenario, target, count, overrides, seed, repetition))
@@ -118,6 +120,18 @@ def _why_not(scenario: Scenario, target: Target, workers: int) -> str:
             return why
         if why := _not_taken(use, target, workers):
             return why
+    return ""
+
+
+def _unable(scenario: Scenario, target: Target, unable: Mapping[str, str]) -> str:
+    """Why this machine cannot do one of its faults; empty where it can do all."""
+    for use in scenario.faults:
+        part = target.part(_what(use, target))
+        kinds = (use.what,) if part is None else ("link", part.kind)
+        kinds = ("link",) if use.what == "ingress" else kinds
+        for kind in kinds:
+            if why := unable.get(f"{kind}.{use.name}"):
+                return f"its fault {use.id} is not possible here: {why}"
     return ""
 
 

@@ -126,7 +126,17 @@ class Stagehand:
             name: Held(self.rig.postgres[name], database, self.reserved[name])
             for name, database in self._databases.items()
         }
-        return Stage(deployment, self.rig.toxiproxy, links, self.rig.stubs, held, self.planned.seed, lines, rate_rps)
+        return Stage(
+            deployment=deployment,
+            spawner=self.rig.spawner,
+            toxiproxy=self.rig.toxiproxy,
+            links=links,
+            stubs=self.rig.stubs,
+            postgres=held,
+            seed=self.planned.seed,
+            lines=lines,
+            rate_rps=rate_rps,
+        )
 
     async def clear(self) -> None:
         """End what is left of the server, heal the links, drop what was made for this trial."""

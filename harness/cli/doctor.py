@@ -20,6 +20,8 @@ from harness.ledger import state_dir
 from harness.parts.postgres_binaries import embedded_bin, installed_bin
 from harness.parts.toxiproxy_binary import find_toxiproxy
 from harness.probes.stack import find_py_spy
+from harness.system.borrowed import why_not_borrow
+from harness.system.held_thread import why_not_trace
 from harness.system.ports import Ports
 
 
@@ -99,6 +101,18 @@ def _state() -> Finding:
     return Finding("state folder", "ok" if os.access(folder, os.W_OK) else "missing", str(folder), how)
 
 
+def _ptrace() -> Finding:
+    why = why_not_trace()
+    how = "worker.block-loop does not apply" if why else ""
+    return Finding("ptrace", "absent" if why else "ok", why or "a worker's thread can be stopped", how)
+
+
+def _pidfd_getfd() -> Finding:
+    why = why_not_borrow()
+    how = "reset, cut-after, accept-then-hang and half-open of a link are not possible" if why else ""
+    return Finding("pidfd_getfd", "absent" if why else "ok", why or "a connection of the proxy can be touched", how)
+
+
 def _pressure() -> Finding:
     readable = Path("/proc/pressure/cpu").exists()
     how = "" if readable else "the kernel has no pressure figures; loop lag and control decide alone"
@@ -115,6 +129,8 @@ _EXAMS: tuple[Callable[[], Finding], ...] = (
     _ports,
     _state,
     _pressure,
+    _ptrace,
+    _pidfd_getfd,
 )
 _MARK = {"ok": "✔", "missing": "✖", "absent": "-"}
 

@@ -19,7 +19,7 @@ from harness.cli.live import OnTerminal, Plain, Quiet
 from harness.cli.planned import show_plan
 from harness.cli.results import exit_code, show, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
-from harness.faults import spec_of
+from harness.faults import spec_of, unable
 from harness.model.scenario import Scenario
 from harness.model.target import Target
 from harness.model.verdict import TrialVerdict
@@ -71,7 +71,15 @@ def run(
     target = load_target(path, overrides)
     chosen = _choose(names)
     used_seed = seed if seed is not None else random.randrange(1, 2**31)
-    planned = plan(chosen, target, workers=[target.workers], repeat=repeat, seed=used_seed, overrides=overrides)
+    planned = plan(
+        chosen,
+        target,
+        workers=[target.workers],
+        repeat=repeat,
+        seed=used_seed,
+        overrides=overrides,
+        unable=unable(use for scenario in chosen for use in scenario.faults),
+    )
     _check_faults(planned, target)
     if not planned.trials:
         return _nothing_applies(planned, as_json)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 from harness.errors import UsageError
 from harness.faults import (
     accept_then_hang,
     bandwidth,
     blackhole,
+    block_loop,
     burst,
     cut_after,
     disconnect,
@@ -73,6 +75,7 @@ FAULTS: tuple[FaultSpec, ...] = (
     postgres_kill.FAULT,
     freeze.FAULT,
     kill.FAULT,
+    block_loop.FAULT,
     sigterm.FAULT,
     server_kill.FAULT,
     sighup.FAULT,
@@ -86,6 +89,13 @@ FAULTS: tuple[FaultSpec, ...] = (
     malformed.FAULT,
     idle.FAULT,
 )
+
+
+def unable(uses: Iterable[FaultUse]) -> dict[str, str]:
+    """Why this machine cannot do some of these faults, by name with kind (`worker.block-loop`): each is tried once."""
+    names = {use.name for use in uses}
+    found = {f"{spec.on}.{spec.name}": spec.unable() for spec in FAULTS if spec.unable and spec.name in names}
+    return {name: why for name, why in found.items() if why}
 
 
 def _kind(what: str, part_kind: str | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from harness.parts.postgres import Database, Postgres
 from harness.parts.postgres_reserved import Reserved
 from harness.parts.stub import Stub
 from harness.parts.toxiproxy import Proxy, Toxiproxy
+from harness.system.process import Spawner
 
 Evidence = Mapping[str, Scalar]
 
@@ -60,10 +61,12 @@ class Held:
 class Stage:
     """What a fault may touch in a trial, and the seed of what it leaves to chance.
 
-    `lines` are what the load sends, as it is sent, `rate_rps` how often: for faults of clients.
+    `lines` are what the load sends, as it is sent, `rate_rps` how often: for faults of clients. `spawner` starts what a
+    fault needs beside itself.
     """
 
     deployment: Deployment
+    spawner: Spawner
     toxiproxy: Toxiproxy
     links: Mapping[str, Link]
     stubs: Mapping[str, Stub]
@@ -97,7 +100,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """`on` says what it hurts: a proxied link, a part itself, a worker, the whole server, or what clients do."""
+    """`on` says what it hurts: a proxied link, a part itself, a worker, the whole server, or what clients do.
+
+    `unable` tries whether this machine can do it, and says why not; it is asked before the plan is made.
+    """
 
     name: str
     on: Literal["link", "http", "postgres", "worker", "server", "client"]
@@ -105,6 +111,7 @@ class FaultSpec:
     build: Callable[[FaultUse, Stage], Actor]
     parameters: tuple[Parameter, ...] = ()
     choices: tuple[Choice, ...] = ()
+    unable: Callable[[], str] | None = None
 
     def word(self, use: FaultUse, name: str) -> str:
         """A choice in this use: given, or its default."""

@@ -11,6 +11,8 @@ import ctypes
 import os
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,6 +50,19 @@ def borrow(pid: int, inodes: Collection[int]) -> Iterator[list[socket.socket]]:
     finally:
         for borrowed in sockets:
             borrowed.close()
+
+
+def why_not_borrow() -> str:
+    """Why a socket of a child cannot be borrowed on this machine; empty where it can. It is tried on a child."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=theirs.fileno()) as child:
+        try:
+            with borrow(child.pid, {os.fstat(theirs.fileno()).st_ino}) as sockets:
+                return "" if sockets else "a socket of a child was not found"
+        except MachineError as error:
+            return str(error)
+        finally:
+            child.kill()
 
 
 def reset(borrowed: socket.socket) -> None:

@@ -48,6 +48,16 @@ def read_stat(pid: int) -> Stat | None:
     )
 
 
+def thread_states(pid: int) -> dict[int, str]:
+    """The state letter of each thread: "t" is one that its tracer has stopped. Empty where the process is gone."""
+    try:
+        names = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return {}
+    texts = {int(name): _read(f"/proc/{pid}/task/{name}/stat") for name in names}
+    return {tid: text[text.rindex(")") + 2] for tid, text in texts.items() if text}
+
+
 def all_stats() -> list[Stat]:
     """Every process that this user can see."""
     stats = (read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit())

@@ -151,3 +151,19 @@ def test_an_operation_needs_a_supervisor_that_knows_it(target_of, server, worker
     reload = Scenario("reload", "?", faults=(fault("server.sighup"),))
     found = planned(target, reload, workers=(workers,)).not_applicable
     assert found == ((("reload", why),) if why else ())
+
+
+def test_what_this_machine_cannot_do_does_not_apply_with_the_reason(target_of):
+    why = "the kernel does not let it"
+    blocked = Scenario("blocked", "?", faults=(fault("worker.block-loop", for_s=9),))
+    plans = [
+        plan((blocked, FROZEN, REFUSED), target_of(), workers=(2,), repeat=1, seed=7, overrides={}, unable=unable)
+        for unable in ({}, {"worker.block-loop": why}, {"link.refuse": why}, {"server.refuse": why})
+    ]
+    told = "its fault {} is not possible here: the kernel does not let it"
+    assert [each.not_applicable for each in plans] == [
+        (),
+        (("blocked", told.format("worker.block-loop")),),
+        (("db-refused", told.format("postgres.refuse")),),
+        (),
+    ]

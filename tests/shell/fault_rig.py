@@ -106,7 +106,7 @@ async def _made() -> AsyncIterator[Stage]:
                 RequestLine("read", path="/a"),
                 RequestLine("write", "POST", "/b", (("Content-Type", "application/json"),), '{"name": "{key}"}'),
             )
-            yield Stage(door, toxiproxy, links, {"rates": stub}, held, 7, lines, rate_rps=20)
+            yield Stage(door, here.spawner, toxiproxy, links, {"rates": stub}, held, 7, lines, rate_rps=20)
             await reserved.close()
         finally:
             await stub.stop()

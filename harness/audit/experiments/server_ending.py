@@ -26,7 +26,7 @@ async def end_with_requests(bench: Bench, service: Service, links: Mapping[str, 
     deployment, lines = service.deployment, await _lines(bench, service)
     seen: list[Observation] = []
     watch = Watch(bench.clock, seen.append, deployment, _trial(bench, service))
-    held = HeldRequests(watch, Stage(deployment, bench.rig.toxiproxy, links, bench.rig.stubs), lines)
+    held = HeldRequests(watch, Stage(deployment, bench.rig.spawner, bench.rig.toxiproxy, links, bench.rig.stubs), lines)
     graceful_s = deployment.settings.graceful_s
     grace_s = DEFAULT_GRACE_S if graceful_s is None else graceful_s
     try:

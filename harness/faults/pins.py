@@ -1,0 +1,81 @@
+"""Connections of ours that workers have accepted before a fault: what a hurt worker and a whole one say on them.
+
+Nobody can choose the worker that takes a connection, so they are opened until both have one. They go to the server
+itself, past the proxy, and ask its liveness path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from harness.deployment import Deployment
+from harness.probes.http import Answer, Connection, get_request
+from harness.probes.owners import Owned, ask_owner
+from harness.system.clock import Clock
+
+_OPEN_S = 3.0
+_MOST_OPEN = 40
+
+
+@dataclass(slots=True)
+class Pins:
+    """One connection to each worker that took one. `hurt` is the worker that the fault is aimed at."""
+
+    deployment: Deployment
+    path: str
+    hurt: int
+    connections: dict[int, Connection] = field(default_factory=dict)
+
+    @classmethod
+    async def open(cls, deployment: Deployment, path: str, hurt: int) -> Pins:
+        """As many as can be had within 3 s; done once the worker and, where there is one, another have theirs.
+
+        What is left over stays open until then: a worker that has many is not the quickest to take the next.
+        """
+        pins, over = cls(deployment, path, hurt), list[Connection]()
+        clock, pids = Clock.start(), tuple(deployment.workers())
+        wanted = min(2, len(pids))
+        try:
+            async with asyncio.timeout(_OPEN_S):
+                while not (hurt in pins.connections and len(pins.connections) >= wanted) and len(over) < _MOST_OPEN:
+                    found = await ask_owner(deployment, path, clock, pids)
+                    if not isinstance(found, Owned):
+                        await asyncio.sleep(0.05)
+                    elif found.pid in pids and found.pid not in pins.connections and found.answer.reusable:
+                        pins.connections[found.pid] = found.connection
+                    else:
+                        over.append(found.connection)
+        except TimeoutError:
+            pass
+        finally:
+            for connection in over:
+                connection.close()
+        return pins
+
+    async def ask(self, timeout_s: float) -> tuple[str, str]:
+        """What becomes of a question to the hurt worker, and to another: "answered", "timeout", "eof" … or "none"."""
+        other = next((pid for pid in self.connections if pid != self.hurt), -1)
+        answers = await asyncio.gather(*(self.ask_one(pid, timeout_s) for pid in (self.hurt, other)))
+        return said(answers[0]), said(answers[1])
+
+    async def ask_one(self, pid: int, timeout_s: float) -> Answer | None:
+        """None where there is no connection to it."""
+        connection = self.connections.get(pid)
+        if connection is None:
+            return None
+        return await connection.ask(get_request(self.deployment.address, self.path), timeout_s)
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.close()
+        self.connections = {}
+
+
+def said(answer: Answer | None) -> str:
+    return "none" if answer is None else answer.outcome
+
+
+def told(hurt: str, other: str) -> str:
+    """The half sentence of a proof."""
+    return f"over connections of ours it was “{hurt}”, another worker “{other}”"

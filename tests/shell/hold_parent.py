@@ -1,0 +1,19 @@
+"""A harness in small that holds the event loop of a process and waits to be killed: `hold_parent.py PID`."""
+
+import asyncio
+import sys
+
+from harness.ledger import Ledger
+from harness.system.held_thread import HeldThread
+from harness.system.process import Spawner
+
+
+async def main(pid: int) -> None:
+    held = await HeldThread.hold_loop(Spawner(Ledger.create()), pid, lease_s=120)
+    assert isinstance(held, HeldThread), held
+    print(held.tid, held.child.pid, flush=True)
+    await asyncio.sleep(120)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
