@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 PYTHON := .venv/bin/python
-TYPED := harness reports scenarios target_api tests/core tests/shell tests/browser tests/conftest.py tests/made_audit.py tests/made_run.py
+TYPED := harness reports scenarios target_api tests/core tests/shell tests/browser tests/bad_cases.py tests/conftest.py tests/failure_table.py tests/made_audit.py tests/made_run.py
 
 .PHONY: help
 help:  ## list the targets
@@ -25,6 +25,10 @@ lint: setup  ## ruff, mypy, import-linter
 .PHONY: check
 check: lint  ## lint, and the tests that need no real parts
 	SHAKEDOWN_STRICT=1 $(PYTHON) -m pytest tests/core
+
+.PHONY: docs
+docs: setup  ## write what the pages take from the code
+	PYTHONPATH=. $(PYTHON) tests/failure_table.py
 
 # uv alone resolves for every platform at once. It works in an environment of its own that is thrown away.
 .PHONY: lock

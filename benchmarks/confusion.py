@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/confusion.py [--repeat 3] [--app NAME] [--state FILE] [--report] [--write]
 
-Runs each case of tests/shell/test_bad_apps.py, and the healthy twin under every scenario, so many times, through the
+Runs each case of tests/bad_cases.py, and the healthy twin under every scenario, so many times, through the
 real command. Each result is kept in the state file as it comes: an interrupted series goes on where it was. `--report`
 only prints what is there, `--write` puts it into docs/confusion-matrix.md too. Goal: every defect is caught by its
 check, what else does not pass is explained by a sentence, the twin passes, and all repetitions agree.
@@ -20,9 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "shell")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "shell")]
 
-from test_bad_apps import APPS, CASES, Case, run  # noqa: E402
+from bad_cases import CASES, Case  # noqa: E402
+from test_bad_apps import run  # noqa: E402
 
 from harness.checks import CHECKS  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
@@ -79,7 +80,7 @@ def of(results: Sequence[Result], case: Case) -> list[Result]:
 
 def run_one(case: Case, commit: str) -> Result:
     with tempfile.TemporaryDirectory(prefix="confusion-") as folder:
-        ended = run(case.scenario, APPS / f"{case.app}.toml", Path(folder) / "run")
+        ended = run(case.scenario, case.target, Path(folder) / "run", *case.options)
     trials = ended.document.get("trials", [])
     outcomes = {told["check"]: told["verdict"] for trial in trials for told in trial["verdicts"]}
     return Result(case.app, case.scenario, commit, ended.code, outcomes)

@@ -1,7 +1,7 @@
 """Twice the rate comes on top of the load, for four seconds.
 
-Finds F38, F53: what comes faster than it can be answered waits in a queue, and one without a limit is still full when
-the burst has gone by.
+What comes faster than it can be answered waits in a queue, and one without a limit is still full when the burst has
+gone by.
 """
 
 from harness.model.scenario import Scenario, fault
@@ -9,6 +9,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="burst",
     asks="Does the service stay alive and ready in a burst, and is it itself again right after it?",
+    finds=("F38", "F53"),
     faults=(fault("client.burst", for_s=4, multiple=2),),
     ready="up",
 )

@@ -1,6 +1,6 @@
 """The database refuses connections for eight seconds, under load; those that were open are cut.
 
-Finds F12, F35, F39, F40, F60: does it say so, stay alive, and come back by itself?
+Does it say so, stay alive, and come back by itself?
 """
 
 from harness.model.scenario import Scenario, fault
@@ -8,6 +8,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="db-refused",
     asks="Does the service say that it is not ready, stay alive, and come back by itself?",
+    finds=("F12", "F35", "F39", "F40", "F60"),
     requires=("postgres",),
     faults=(fault("postgres.refuse", for_s=8),),
     ready="down",

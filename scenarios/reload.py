@@ -1,6 +1,6 @@
 """SIGHUP under load: a reload, as after a change of settings or of certificates.
 
-Finds F28: every worker is replaced, and nobody may notice. Gunicorn is silent for as long as its workers need to start.
+Every worker is replaced, and nobody may notice. Gunicorn is silent for as long as its workers need to start.
 """
 
 from harness.model.scenario import Scenario, fault
@@ -8,6 +8,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="reload",
     asks="Does a reload replace every worker without losing a request, and is the service ready all the time?",
+    finds=("F28",),
     fault_s=12,
     faults=(fault("server.sighup"),),
     ready="up",

@@ -1,7 +1,7 @@
 """One worker stands still (SIGSTOP), as in a stuck system call or a stopped container.
 
-Finds F05: its siblings must go on, and the supervisor must replace it. Gunicorn's `timeout` is set to 4 s here: with
-its usual 30 s the supervisor would act only after the trial.
+Its siblings must go on, and the supervisor must replace it. Gunicorn's `timeout` is set to 4 s here: with its usual
+30 s the supervisor would act only after the trial.
 """
 
 from harness.model.scenario import Scenario, fault
@@ -9,6 +9,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="worker-frozen",
     asks="Does the service go on while one worker stands still, and is it replaced?",
+    finds=("F05",),
     faults=(fault("worker.freeze", for_s=9),),
     ready="up",
     min_workers=2,

@@ -1,6 +1,6 @@
 """One worker is killed (SIGKILL), as by the out-of-memory killer.
 
-Finds F07, F08, F10: it loses what it had in flight and nothing more, and another takes its place.
+It loses what it had in flight and nothing more, and another takes its place.
 """
 
 from harness.model.scenario import Scenario, fault
@@ -8,6 +8,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="worker-killed",
     asks="Does losing one worker cost only what it had in hand, and is it replaced?",
+    finds=("F07", "F08", "F10"),
     fault_s=4,
     faults=(fault("worker.kill"),),
     ready="up",

@@ -28,7 +28,8 @@ def always(_record: TrialRecord) -> str | None:
 class Check:
     """`applies` gives the reason why it does not, or None. `premises` are names of checks that must have passed.
 
-    A premise that does not apply to a trial is no hindrance.
+    A premise that does not apply to a trial is no hindrance. `finds`: the failure modes that it is there for, by their
+    numbers in docs/failure-modes.md.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Check:
     judge: Judge
     applies: Applies = always
     premises: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
 
 
 def passed(

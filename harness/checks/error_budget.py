@@ -1,10 +1,10 @@
 """Errors stay within the budget wherever the fault does not excuse them.
 
 Judged are the baseline, the time after the recovery, and during a fault the request lines that need nothing of what is
-broken: a slow part that takes unrelated endpoints with it is a defect (F46, F47, F59), an unreachable one is none of
-theirs. Lines that need what is broken are told. A worker's fault excuses what that worker had in hand
-(facts/phases.py). Over the budget is over it surely: the lower end of the 95 % interval (facts/statistics.py) counts,
-so that one error in a hundred requests does not fail a service with a budget of one in a thousand.
+broken: a slow part that takes unrelated endpoints with it is a defect, an unreachable one is none of theirs. Lines that
+need what is broken are told. A worker's fault excuses what that worker had in hand (facts/phases.py). Over the budget
+is over it surely: the lower end of the 95 % interval (facts/statistics.py) counts, so that one error in a hundred
+requests does not fail a service with a budget of one in a thousand.
 """
 
 from harness.model.record import Span, TrialRecord
@@ -83,5 +83,9 @@ def _around(phase: Judged) -> Span:
 
 
 CHECK = Check(
-    NAME, "Do errors stay within the budget?", judge, premises=(STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN)
+    NAME,
+    "Do errors stay within the budget?",
+    judge,
+    premises=(STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN),
+    finds=("F07", "F46", "F47", "F53", "F55", "F59"),
 )

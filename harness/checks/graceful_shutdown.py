@@ -1,10 +1,10 @@
 """SIGTERM drains: what was accepted is answered, and the server leaves by itself and on time.
 
-Each deploy sends SIGTERM. A request that is cut then is an error that a user saw and nobody logged (F14, F30, F31, F32,
-F34); the exit code is 0 all the same (T06), so it is told, not judged. A request counts as accepted 250 ms before
-SIGTERM, time enough for a worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after
-SIGTERM (F18) are told. Each trial ends with SIGTERM and requests held open across it; only the one that is about it has
-the load on as well. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
+Each deploy sends SIGTERM. A request that is cut then is an error that a user saw and nobody logged; the exit code is 0
+all the same (T06), so it is told, not judged. A request counts as accepted 250 ms before SIGTERM, time enough for a
+worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after SIGTERM are told. Each trial
+ends with SIGTERM and requests held open across it; only the one that is about it has the load on as well. The 2 s over
+the server's own grace are what a supervisor takes to notice and to kill.
 """
 
 import numpy as np
@@ -138,4 +138,11 @@ def _late(record: TrialRecord, limits: Limits, stop: ServerStopped) -> str:
     return ""
 
 
-CHECK = Check(NAME, "Does SIGTERM drain?", judge, applies, (STARTS, MACHINE_FIT, FAULT_PROVEN))
+CHECK = Check(
+    NAME,
+    "Does SIGTERM drain?",
+    judge,
+    applies,
+    (STARTS, MACHINE_FIT, FAULT_PROVEN),
+    finds=("F13", "F14", "F15", "F16", "F18", "F30", "F31", "F32", "F34"),
+)

@@ -3,7 +3,7 @@
 Counted from the moment at which a request was due, so that a stall is told in full; what got no answer is over. Judged
 in the same phases as the errors, line by line where a line has 200 requests or more (below that one percent is a matter
 of one or two), the rest of a phase together if it is 50 or more. Over is over surely, with few requests as with many:
-the lower end of the 95 % interval of the share that was late lies above one percent. Finds F38, F46, F47, F51, F59.
+the lower end of the 95 % interval of the share that was late lies above one percent.
 """
 
 from dataclasses import dataclass
@@ -121,4 +121,5 @@ CHECK = Check(
     "Does latency keep the SLO?",
     judge,
     premises=(STARTS, MACHINE_FIT, BASELINE_STEADY, LOAD_PROVEN, FAULT_PROVEN),
+    finds=("F28", "F37", "F38", "F46", "F47", "F51", "F55", "F59"),
 )

@@ -1,8 +1,8 @@
 """Liveness stays green whatever happens to the parts: the orchestrator must not restart what only waits.
 
-A liveness probe that asks the database turns a short outage into a restart of every worker (F40). The orchestrator acts
-after `failure_threshold` failed probes in a row, so that is the limit; single misses are told. A fault of the worker or
-the server itself may fail liveness: there the check does not apply. Ingress faults do not matter, for probes bypass it.
+A liveness probe that asks the database turns a short outage into a restart of every worker. The orchestrator acts after
+`failure_threshold` failed probes in a row, so that is the limit; single misses are told. A fault of the worker or the
+server itself may fail liveness: there the check does not apply. Ingress faults do not matter, for probes bypass it.
 """
 
 from harness.model.observation import ProbeAnswered
@@ -75,5 +75,10 @@ def _longest(probes: tuple[ProbeAnswered, ...], skip: set[int], record: TrialRec
 
 
 CHECK = Check(
-    NAME, "Does liveness hold through trouble of the parts?", judge, applies, (STARTS, MACHINE_FIT, FAULT_PROVEN)
+    NAME,
+    "Does liveness hold through trouble of the parts?",
+    judge,
+    applies,
+    (STARTS, MACHINE_FIT, FAULT_PROVEN),
+    finds=("F40", "F53"),
 )

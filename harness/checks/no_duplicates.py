@@ -1,9 +1,9 @@
 """Nothing is stored twice, whether it was acknowledged or not.
 
 A write that is tried again after its answer got lost is done again, unless it carries a key that makes it the same
-write (F36, F37, F43): the first attempt had reached the database, only nobody heard of it. A load sends each key once,
-so two rows with one key are the service's own doing. One is enough, and no machine is an excuse for it. As for
-`nothing-lost`, 20 acknowledged writes around the bite are needed before "none" means something.
+write: the first attempt had reached the database, only nobody heard of it. A load sends each key once, so two rows with
+one key are the service's own doing. One is enough, and no machine is an excuse for it. As for `nothing-lost`, 20
+acknowledged writes around the bite are needed before "none" means something.
 """
 
 from harness.model.observation import KeysStored
@@ -57,4 +57,4 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
     return passed(NAME, why, evidence=evidence, limits=bound)
 
 
-CHECK = Check(NAME, "Is anything stored twice?", judge, why_not, (STARTS, FAULT_PROVEN))
+CHECK = Check(NAME, "Is anything stored twice?", judge, why_not, (STARTS, FAULT_PROVEN), finds=("F36", "F37", "F43"))

@@ -2,7 +2,7 @@
 
 What a service forgets to give back when a call fails is lost once for each failure, and one outage shows little of it:
 pools and caches fill, and may stay full. So three outages are compared, each at rest after its recovery, and with the
-rest before the first. What grew in all three by more than it may is a leak (F43, F45).
+rest before the first. What grew in all three by more than it may is a leak.
 
       baseline   outage   rest    outage   rest    outage   rest
            └─┐            └─┐              └─┐            └─┐       the least of the last 2.5 s of each
@@ -163,4 +163,6 @@ def _levels(looks: Sequence[Look], rests: Sequence[Span], level: Callable[[Look]
     return tuple(found)
 
 
-CHECK = Check(NAME, "Does anything grow with each outage?", judge, applies, (STARTS, FAULT_PROVEN))
+CHECK = Check(
+    NAME, "Does anything grow with each outage?", judge, applies, (STARTS, FAULT_PROVEN), finds=("F43", "F45")
+)

@@ -1,8 +1,8 @@
 """Nothing of the deployment outlives it.
 
 Workers whose supervisor died go on serving old code and hold the port; with SO_REUSEPORT old and new answer side by
-side (F09, F16, F27). They are found by a mark in their environment and as children that we inherit; zombies are not
-counted. The 5 s are what gunicorn's own workers took to notice that their supervisor was gone (4.6 s, F09).
+side. They are found by a mark in their environment and as children that we inherit; zombies are not counted. The 5 s
+are what gunicorn's own workers took to notice that their supervisor was gone (4.6 s).
 """
 
 from harness.model.observation import OrphansScanned
@@ -41,4 +41,4 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     )
 
 
-CHECK = Check(NAME, "Is anything of the deployment left?", judge, premises=(STARTS,))
+CHECK = Check(NAME, "Is anything of the deployment left?", judge, premises=(STARTS,), finds=("F09", "F16", "F27"))

@@ -1,12 +1,11 @@
 """No worker is replaced that nobody hurt.
 
 A service whose workers die or are killed one after another answers between two deaths, so probes and budgets may stay
-green while whoever was in hand is cut off each time (F02, F06, F07, F22). Each worker is known by its pid, and pids are
-listed four times a second: a pid that was not there when the service was up is a replacement. Explained are one for
-each fault of a worker, all of them for a reload, one for a change of their number, and those of a declared recycling: a
-worker that serves `max_requests` and leaves. Below 1,000 requests the recycling itself is the storm, for each one cuts
-connections (F22). Everything else has no reason, so the limit is zero. A worker that comes and goes between two looks
-is not seen.
+green while whoever was in hand is cut off each time. Each worker is known by its pid, and pids are listed four times a
+second: a pid that was not there when the service was up is a replacement. Explained are one for each fault of a worker,
+all of them for a reload, one for a change of their number, and those of a declared recycling: a worker that serves
+`max_requests` and leaves. Below 1,000 requests the recycling itself is the storm, for each one cuts connections.
+Everything else has no reason, so the limit is zero. A worker that comes and goes between two looks is not seen.
 """
 
 from harness.model.observation import InFlightEnded, LogNoted, ProbeAnswered, WorkersSeen
@@ -110,5 +109,10 @@ def _advice(record: TrialRecord) -> str:
 
 
 CHECK = Check(
-    NAME, "Are workers replaced without a reason?", judge, applies, premises=(STARTS, MACHINE_FIT, FAULT_PROVEN)
+    NAME,
+    "Are workers replaced without a reason?",
+    judge,
+    applies,
+    premises=(STARTS, MACHINE_FIT, FAULT_PROVEN),
+    finds=("F02", "F06", "F07", "F22"),
 )

@@ -1,10 +1,10 @@
 """No worker is stuck: each answers liveness over its own connection, and none had to be killed by its supervisor.
 
 A worker with a blocked event loop takes its share of keep-alive clients with it, while fresh probes go to its siblings
-and stay green (F01, F02, F03, F04, T29). Only a probe over a connection that this worker holds shows it. The 3 s are
-below half of gunicorn's usual timeouts and far above a loop's pause in a healthy service. A kept connection that ends
-is not a stuck worker (T28). The worker that a fault was aimed at is asked once its supervisor had its time: its own
-timeout + 2 s after the lift.
+and stay green (T29). Only a probe over a connection that this worker holds shows it. The 3 s are below half of
+gunicorn's usual timeouts and far above a loop's pause in a healthy service. A kept connection that ends is not a stuck
+worker (T28). The worker that a fault was aimed at is asked once its supervisor had its time: its own timeout + 2 s
+after the lift.
 """
 
 import re
@@ -157,4 +157,10 @@ def _evidence(record: TrialRecord, stuck: list[tuple[ProbeAnswered, float]]) -> 
     return {"stuck": [found[pid] for pid in sorted(found)]}
 
 
-CHECK = Check(NAME, "Is any worker stuck?", judge, premises=(STARTS, MACHINE_FIT, FAULT_PROVEN))
+CHECK = Check(
+    NAME,
+    "Is any worker stuck?",
+    judge,
+    premises=(STARTS, MACHINE_FIT, FAULT_PROVEN),
+    finds=("F01", "F02", "F03", "F04", "F59"),
+)

@@ -1,9 +1,9 @@
 """The service's connections fit into the database, whatever happens to it.
 
 Pools multiply: workers times their largest size, and once more during a deployment. What does not fit is refused
-(53300), by the database and not by a queue of the service, and it is refused to everybody else too (F41). A pool made
-for each request, or a connection made without one, has no bound at all: trouble that makes each request last longer
-makes it grow (F38, F60). So a healthy minute proves little, and trouble shows it.
+(53300), by the database and not by a queue of the service, and it is refused to everybody else too. A pool made for
+each request, or a connection made without one, has no bound at all: trouble that makes each request last longer makes
+it grow. So a healthy minute proves little, and trouble shows it.
 
 The limit is the database's own: `max_connections` without what it keeps for superusers and without our one session.
 Sessions are counted once a second; refusals are counted in the log of a server that we started, so that none between
@@ -92,4 +92,11 @@ def _refusals(looks: list[DatabaseSampled]) -> list[tuple[Span, int]]:
     return found
 
 
-CHECK = Check(NAME, "Do the service's connections fit into the database?", judge, applies, (STARTS, FAULT_PROVEN))
+CHECK = Check(
+    NAME,
+    "Do the service's connections fit into the database?",
+    judge,
+    applies,
+    (STARTS, FAULT_PROVEN),
+    finds=("F38", "F41", "F60"),
+)

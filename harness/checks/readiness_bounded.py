@@ -1,9 +1,9 @@
 """No readiness probe is left without an answer.
 
 An orchestrator that waits for a hanging probe removes nothing from its load balancer, and the probes pile up on the
-pool: a probe over the pool hangs for as long as its idle connections are dead (F35, F37). One silent probe is enough: a
-percentile would hide the defect that only the first few probes meet. The slack of 0.5 s over the probe's own timeout
-is for a probe that gives its answer at the very end of its time. What a hurt worker had in hand is left out.
+pool: a probe over the pool hangs for as long as its idle connections are dead. One silent probe is enough: a percentile
+would hide the defect that only the first few probes meet. The slack of 0.5 s over the probe's own timeout is for a
+probe that gives its answer at the very end of its time. What a hurt worker had in hand is left out.
 """
 
 from harness.model.record import Span, TrialRecord
@@ -63,4 +63,10 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     return verdict
 
 
-CHECK = Check(NAME, "Is every readiness probe answered?", judge, premises=(STARTS, MACHINE_FIT, FAULT_PROVEN))
+CHECK = Check(
+    NAME,
+    "Is every readiness probe answered?",
+    judge,
+    premises=(STARTS, MACHINE_FIT, FAULT_PROVEN),
+    finds=("F35", "F37"),
+)

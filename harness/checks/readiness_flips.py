@@ -1,8 +1,8 @@
 """Readiness says the truth: down when the service cannot serve, up when it can. On every worker.
 
-A static readiness, or one that asks a cached connection, sends users to a service without its database (F12, F39); one
-that falls with a part that is not needed, or with one worker of several, takes away what still works. One worker that
-is wrong is enough, so each is asked over its own connection too.
+A static readiness, or one that asks a cached connection, sends users to a service without its database; one that falls
+with a part that is not needed, or with one worker of several, takes away what still works. One worker that is wrong is
+enough, so each is asked over its own connection too.
 
 "Down" is measured at the first failed probe with no good one after it until the lift, as an orchestrator knows it: at
 the answer, or when its patience ends. The default of 4 s is a probe each second, a verdict from a probe of a second
@@ -235,5 +235,10 @@ def _said(probe: ProbeAnswered) -> str:
 
 
 CHECK = Check(
-    NAME, "Does readiness say the truth, on every worker?", judge, applies, (STARTS, MACHINE_FIT, FAULT_PROVEN)
+    NAME,
+    "Does readiness say the truth, on every worker?",
+    judge,
+    applies,
+    (STARTS, MACHINE_FIT, FAULT_PROVEN),
+    finds=("F12", "F28", "F39", "F53"),
 )

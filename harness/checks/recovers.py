@@ -1,10 +1,10 @@
 """After the trouble the service comes back by itself, on every worker, and in time.
 
 A pool whose connections are dead and never replaced, a verdict that is never asked again, a worker that is never
-replaced: users notice when the outage is long over (F05, F10, F12, F39, F52, F60). Recovery of a good pool took 0.02 to
-0.8 s (asyncpg 0.32, after 20 s of dropped packets), with the kernel's retransmissions alone 6.7 s, so 5 s tells one
-from the other. After a worker's fault the time runs from what its supervisor needs: its own timeout + 2 s for a silent
-worker, 2 s for a dead one.
+replaced: users notice when the outage is long over. Recovery of a good pool took 0.02 to 0.8 s (asyncpg 0.32, after
+20 s of dropped packets), with the kernel's retransmissions alone 6.7 s, so 5 s tells one from the other. After a
+worker's fault the time runs from what its supervisor needs: its own timeout + 2 s for a silent worker, 2 s for a dead
+one.
 """
 
 from harness.model.record import Span, TrialRecord
@@ -105,4 +105,5 @@ CHECK = Check(
     judge,
     applies,
     (STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN),
+    finds=("F05", "F08", "F10", "F12", "F13", "F39", "F41", "F50", "F52", "F60"),
 )

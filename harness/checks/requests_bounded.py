@@ -1,10 +1,10 @@
 """No request is open for longer than its deadline, whatever a part does.
 
-A call without a timeout holds its worker's slot and its connection for as long as the part is silent (F36, F37, F43).
-Only a fault of a part that lasts longer than the deadline can show it: elsewhere the check does not apply, for it could
-not fail. A worker that is frozen cannot keep a deadline of its own, and a broken ingress is not the app's. The slack of
-0.5 s lets an app that answers 504 at its deadline be on time; the client waits 2 s longer than the deadline, so that a
-request without a bound shows as its timeout.
+A call without a timeout holds its worker's slot and its connection for as long as the part is silent. Only a fault of a
+part that lasts longer than the deadline can show it: elsewhere the check does not apply, for it could not fail. A
+worker that is frozen cannot keep a deadline of its own, and a broken ingress is not the app's. The slack of 0.5 s lets
+an app that answers 504 at its deadline be on time; the client waits 2 s longer than the deadline, so that a request
+without a bound shows as its timeout.
 """
 
 import numpy as np
@@ -94,4 +94,5 @@ CHECK = Check(
     judge,
     applies,
     (STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN),
+    finds=("F36", "F37", "F41", "F43", "F48"),
 )

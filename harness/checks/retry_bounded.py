@@ -1,12 +1,12 @@
 """What is down is not called ever more often: retries are bounded.
 
 A caller that tries again at once, and again, multiplies the load on what is down already, and holds the request open
-meanwhile (F59, F60). Nobody sees it in the answers, so it is counted at the other end. At an HTTP part the stub counts
-calls, and the baseline says how many a request makes when all is well. At a refused link the kernel counts the attempts
-to connect; there a request that tries once makes one. The limit of 4 times that (`retry_ratio`) lets three retries
-pass, which backoff and a deadline usually hold it to. Beside requests, two attempts a second of each worker are let
-pass at a refused link, for a readiness that asks each half second, and two calls at the stub, for the canary of the
-fault itself. Cached calls count as one for each request.
+meanwhile. Nobody sees it in the answers, so it is counted at the other end. At an HTTP part the stub counts calls, and
+the baseline says how many a request makes when all is well. At a refused link the kernel counts the attempts to
+connect; there a request that tries once makes one. The limit of 4 times that (`retry_ratio`) lets three retries pass,
+which backoff and a deadline usually hold it to. Beside requests, two attempts a second of each worker are let pass at a
+refused link, for a readiness that asks each half second, and two calls at the stub, for the canary of the fault itself.
+Cached calls count as one for each request.
 """
 
 from __future__ import annotations
@@ -189,4 +189,5 @@ CHECK = Check(
     judge,
     applies,
     (STARTS, LOAD_PROVEN, FAULT_PROVEN),
+    finds=("F59", "F60"),
 )

@@ -1,7 +1,7 @@
 """The service comes up: every worker answers.
 
-A service that does not start has failed, whatever was to be tried with it; nothing else is judged then. Finds F11 (a
-boot that hangs without end), F12 (a boot that needs the database) and every plain mistake in the settings.
+A service that does not start has failed, whatever was to be tried with it; nothing else is judged then. So a boot that
+hangs without end is found, one that needs the database, and every plain mistake in the settings.
 """
 
 from harness.model.observation import BootEnded
@@ -31,4 +31,4 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
     )
 
 
-CHECK = Check(STARTS, "Does the service come up?", judge)
+CHECK = Check(STARTS, "Does the service come up?", judge, finds=("F11", "F12"))

@@ -56,7 +56,8 @@ class Scenario:
     `requires` names kinds of parts ("postgres", "http") or user names of parts; "dependency" in a fault's id stands for
     the first HTTP part of the target. `fault_s` is how long the fault phase lasts at least (its faults' end otherwise).
     `settings` overrides configuration keys for this scenario (`gunicorn.timeout`), which the report then says.
-    `min_workers`: with fewer the scenario is not applicable.
+    `min_workers`: with fewer the scenario is not applicable. `finds`: the failure modes that it can show, by their
+    numbers in docs/failure-modes.md.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Scenario:
     settings: Mapping[str, Scalar] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    finds: tuple[str, ...] = ()
 
     @property
     def faults_end_s(self) -> float:

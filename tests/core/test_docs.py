@@ -234,14 +234,6 @@ def test_every_number_that_the_code_names_is_told() -> None:
     assert named - told == set()
 
 
-def test_failures_are_shown_by_checks_that_are_there() -> None:
-    shown = {
-        name for row in rows(page("failure-modes.md")) if len(row) == 4 for name in re.findall(r"`([^`]+)`", row[3])
-    }
-    assert shown
-    assert shown <= {check.name for check in CHECKS}
-
-
 def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The keys that the readers ask for, table by table, are those of the page."""
     asked: dict[str, set[str]] = {}

@@ -1,7 +1,7 @@
 """Each verdict has an app that it must catch, and a healthy app that it must let be: through the real command.
 
-The apps and their target files are in tests/bad_apps. A bad app has one defect. The checks that fail for it are named
-here, all of them and no other: where one defect deserves more than one, the case says why.
+The cases are in tests/bad_cases.py, the apps in tests/bad_apps. Those that are `tested` are run here, with one for each
+verdict among them; all of them are run by benchmarks/confusion.py.
 """
 
 import asyncio
@@ -10,11 +10,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_cases import APPS, CASES, Case
 from parts_rig import bench
 
 from harness.model.target import PostgresPart
@@ -23,22 +24,8 @@ from harness.parts.postgres import start_postgres
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
-APPS = ROOT / "tests" / "bad_apps"
 RUN_S = 240.0
 QUICK_S = 600.0
-
-
-@dataclass(frozen=True)
-class Case:
-    """`fails` and `unjudged` (inconclusive): each check that does not pass, with the reason why it deserves that."""
-
-    app: str
-    scenario: str
-    fails: Mapping[str, str]
-    unjudged: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.app}-{self.scenario}"
 
 
 @dataclass(frozen=True)
@@ -65,85 +52,6 @@ class Ended:
         return "\n".join([f"exit {self.code}", *lines, self.err[-2000:]])
 
 
-CASES = (
-    Case(
-        "static_readiness",
-        "db-refused",
-        {"readiness-flips": "the defect: it says yes while nothing can be served"},
-    ),
-    Case(
-        "hanging_readiness",
-        "db-blackhole",
-        {"readiness-bounded": "the defect: a probe waits until the fault is lifted"},
-    ),
-    Case(
-        "liveness_on_database",
-        "db-refused",
-        {"liveness-holds": "the defect: liveness fails as long as the database is away"},
-    ),
-    Case(
-        "dead_pool",
-        "db-refused",
-        {"recovers": "the defect: after the outage every request fails"},
-        {
-            "error-budget": "errors of the recovery are those of `recovers`, which never saw the service come back",
-            "latency-slo": "as the error budget: there are no requests after a recovery",
-        },
-    ),
-    Case(
-        "blocking_call",
-        "dependency-slow",
-        {
-            "no-stuck-workers": "the defect: the worker does nothing else while it waits",
-            "liveness-holds": "both workers are blocked, and three probes in a row meet that",
-            "readiness-flips": "a blocked worker cannot say that it is ready, which needs no rates",
-            "readiness-bounded": "nor can it answer in time",
-            "latency-slo": "requests that need nothing wait for the blocked worker",
-        },
-    ),
-    Case(
-        "cut_on_shutdown",
-        "drain",
-        {"graceful-shutdown": "the defect: requests in flight are cut"},
-    ),
-    Case(
-        "early_ack",
-        "db-refused",
-        {"nothing-lost": "the defect: batches that met the outage are gone"},
-    ),
-    Case(
-        "early_ack",
-        "drain",
-        {"nothing-lost": "the defect: the last batch is never written"},
-    ),
-    Case(
-        "no_timeouts",
-        "db-blackhole",
-        {"requests-bounded": "the defect: a request waits as long as the database is silent"},
-    ),
-    Case(
-        "double_entry",
-        "db-latency",
-        {"no-duplicates": "the defect: what was stored, but not answered in time, is written again"},
-    ),
-    Case(
-        "impatient_retries",
-        "dependency-slow",
-        {"retry-bounded": "the defect: ten calls at once for each request"},
-    ),
-    Case(
-        "wide_pool",
-        "db-latency",
-        {"pool-bounded": "the defect: the pools ask for more sessions than there are"},
-    ),
-    Case(
-        "never_starts",
-        "baseline",
-        {"starts": "the defect: the import fails"},
-    ),
-)
-
-
 def run(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
     """The command of a user, in a process of its own."""
     words = [sys.executable, "-m", "harness.cli.main", "run", scenario, "--target", str(target), "--out", str(out)]
@@ -160,9 +68,9 @@ def by_outcome(ended: Ended, outcome: str) -> set[str]:
     return {verdict["check"] for verdict in ended.trial["verdicts"] if verdict["verdict"] == outcome}
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.tested], ids=str)
 def test_each_defect_is_caught_by_its_check_and_by_no_other(case: Case, tmp_path: Path) -> None:
-    ended = run(case.scenario, APPS / f"{case.app}.toml", tmp_path / "run")
+    ended = run(case.scenario, case.target, tmp_path / "run", *case.options)
     assert by_outcome(ended, "fail") == set(case.fails), ended.told()
     assert by_outcome(ended, "inconclusive") == set(case.unjudged), ended.told()
     assert (ended.code, ended.document["verdict"]) == (1, "fail"), ended.told()

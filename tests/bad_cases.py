@@ -1,0 +1,148 @@
+"""Every bad app with the scenario that shows its defect, and the checks that it deserves to fail: these and no other.
+
+A bad app has one defect; where that deserves more than one check, the case says why. The apps are in tests/bad_apps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+APPS = Path(__file__).parent / "bad_apps"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`fails` and `unjudged` (inconclusive): each check that does not pass, with the reason why it deserves that. The
+    first that fails is the one that the defect is meant for.
+
+    `finds`: the failure modes that it is an example of. `base` is the target file of an app that has none of its own.
+    `tested`: tests/shell/test_bad_apps.py runs it too, and not only the benchmark.
+    """
+
+    app: str
+    scenario: str
+    fails: Mapping[str, str]
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    finds: tuple[str, ...] = ()
+    base: str = ""
+    tested: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.app}-{self.scenario}"
+
+    @property
+    def check(self) -> str:
+        """The check that the defect is meant for."""
+        return next(iter(self.fails), "")
+
+    @property
+    def target(self) -> Path:
+        return APPS / f"{self.base or self.app}.toml"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What the command needs beside the target file."""
+        return ("--set", f"target.app={self.app}:app") if self.base else ()
+
+
+CASES = (
+    Case(
+        "static_readiness",
+        "db-refused",
+        {"readiness-flips": "the defect: it says yes while nothing can be served"},
+        tested=True,
+    ),
+    Case(
+        "hanging_readiness",
+        "db-blackhole",
+        {"readiness-bounded": "the defect: a probe waits until the fault is lifted"},
+        finds=("F35",),
+        tested=True,
+    ),
+    Case(
+        "liveness_on_database",
+        "db-refused",
+        {"liveness-holds": "the defect: liveness fails as long as the database is away"},
+        finds=("F40",),
+        tested=True,
+    ),
+    Case(
+        "dead_pool",
+        "db-refused",
+        {"recovers": "the defect: after the outage every request fails"},
+        {
+            "error-budget": "errors of the recovery are those of `recovers`, which never saw the service come back",
+            "latency-slo": "as the error budget: there are no requests after a recovery",
+        },
+        finds=("F52",),
+        tested=True,
+    ),
+    Case(
+        "blocking_call",
+        "dependency-slow",
+        {
+            "no-stuck-workers": "the defect: the worker does nothing else while it waits",
+            "liveness-holds": "both workers are blocked, and three probes in a row meet that",
+            "readiness-flips": "a blocked worker cannot say that it is ready, which needs no rates",
+            "readiness-bounded": "nor can it answer in time",
+            "latency-slo": "requests that need nothing wait for the blocked worker",
+        },
+        finds=("F01",),
+        tested=True,
+    ),
+    Case(
+        "cut_on_shutdown",
+        "drain",
+        {"graceful-shutdown": "the defect: requests in flight are cut"},
+        finds=("F14",),
+        tested=True,
+    ),
+    Case(
+        "early_ack",
+        "db-refused",
+        {"nothing-lost": "the defect: batches that met the outage are gone"},
+        tested=True,
+    ),
+    Case(
+        "early_ack",
+        "drain",
+        {"nothing-lost": "the defect: the last batch is never written"},
+        tested=True,
+    ),
+    Case(
+        "no_timeouts",
+        "db-blackhole",
+        {"requests-bounded": "the defect: a request waits as long as the database is silent"},
+        finds=("F36",),
+        tested=True,
+    ),
+    Case(
+        "double_entry",
+        "db-latency",
+        {"no-duplicates": "the defect: what was stored, but not answered in time, is written again"},
+        finds=("F43",),
+        tested=True,
+    ),
+    Case(
+        "impatient_retries",
+        "dependency-slow",
+        {"retry-bounded": "the defect: ten calls at once for each request"},
+        finds=("F60",),
+        tested=True,
+    ),
+    Case(
+        "wide_pool",
+        "db-latency",
+        {"pool-bounded": "the defect: the pools ask for more sessions than there are"},
+        finds=("F41",),
+        tested=True,
+    ),
+    Case(
+        "never_starts",
+        "baseline",
+        {"starts": "the defect: the import fails"},
+        tested=True,
+    ),
+)

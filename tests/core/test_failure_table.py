@@ -1,0 +1,49 @@
+"""The table of failure modes is what the code and the bad apps say, and these say nothing that is not so."""
+
+import re
+
+import pytest
+from bad_cases import CASES, Case
+from failure_table import PAGE, written
+
+from harness.checks import CHECKS
+from scenarios import SCENARIOS
+
+NAMES = {check.name for check in CHECKS}
+
+
+def numbers(text: str) -> set[str]:
+    return set(re.findall(r"\bF\d\d\b", text))
+
+
+def test_the_table_is_that_of_today() -> None:
+    page = PAGE.read_text("utf-8")
+    assert written(page) == page, "make docs writes it anew"
+
+
+def test_all_of_the_table_is_written() -> None:
+    page = PAGE.read_text("utf-8")
+    emptied = re.sub(r"^\|.*`\w+` under.*$", "", page, flags=re.MULTILINE)
+    assert emptied != page
+    assert written(emptied) == page
+
+
+def test_what_is_found_has_a_name() -> None:
+    named = numbers(PAGE.read_text("utf-8").split("## What shows them")[0])
+    looked_for = [each.finds for each in SCENARIOS] + [each.finds for each in CHECKS] + [each.finds for each in CASES]
+    assert {number for finds in looked_for for number in finds} <= named
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_case_is_about_what_there_is(case: Case) -> None:
+    assert case.target.is_file()
+    assert case.scenario in {scenario.name for scenario in SCENARIOS}
+    assert {*case.fails, *case.unjudged} <= NAMES
+    assert all((*case.fails.values(), *case.unjudged.values()))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_its_scenario_or_its_check_looks_for_what_a_case_has(case: Case) -> None:
+    looked_for = {n for scenario in SCENARIOS if scenario.name == case.scenario for n in scenario.finds}
+    looked_for |= {n for check in CHECKS if check.name in case.fails for n in check.finds}
+    assert set(case.finds) <= looked_for
