@@ -78,7 +78,7 @@ class Stand:
 
     def actor(self, id: str, **parameters: Scalar) -> Actor:
         """On a stage without links and parts: operations need none."""
-        stage = Stage(self.deployment, cast(Toxiproxy, None), {}, {})
+        stage = Stage(self.deployment, self.here.spawner, cast(Toxiproxy, None), {}, {})
         use = FaultUse(id, parameters=parameters)
         return spec_of(use).build(use, stage)
 
