@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from signal import SIGKILL
 from typing import Any
 
@@ -29,12 +29,14 @@ _MARK = "shakedown-answer:"
 class Resolution:
     """The settings, and the flags to start the server with (`Server.argv`): its options in its own version's words.
 
-    `trusted_proxies`: whose X-Forwarded headers the server believes; "*" is everybody.
+    `trusted_proxies`: whose X-Forwarded headers the server believes; "*" is everybody. `versions` of the programs that
+    serve, as their interpreter reports them.
     """
 
     settings: ServerSettings
     flags: tuple[str, ...]
     trusted_proxies: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 async def resolve_settings(
@@ -56,7 +58,12 @@ async def resolve_settings(
     if answer is None:
         raise _no_answer(target, server, code, err)
     _check(target, server, answer)
-    return Resolution(server.settings(answer, workers), tuple(answer["flags"]), tuple(answer["trusted_proxies"]))
+    return Resolution(
+        settings=server.settings(answer, workers),
+        flags=tuple(answer["flags"]),
+        trusted_proxies=tuple(answer["trusted_proxies"]),
+        versions=dict(answer["versions"]),
+    )
 
 
 async def _run(

@@ -91,7 +91,7 @@ class Stagehand:
             ledger=target.ledger is not None,
             slo=target.slo,
             limits=limits,
-            known_limits=prepared.server.known_limits,
+            known_limits=prepared.server.limits_for(prepared.resolution.versions),
         )
 
     def start_server(self, prepared: Prepared, clock: Clock, log: Path) -> ProcessDeployment:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,8 @@ class KnownLimit:
 
     `shows` bounds it. "silence": nothing answers for as long as the trial's own boot took, and 2 s more. "lost": at
     most `most` requests break off in that time. "orphans": at most `most` processes for each worker outlive the server.
-    `versions` is the tested range in words, `source` where it is shown.
+    `versions` is the tested range, a requirement of each program that has a part in it ("a ~=1.0 with b ~=2.3"),
+    `source` where it is shown.
     """
 
     fault: str
@@ -22,3 +27,14 @@ class KnownLimit:
     versions: str
     source: str
     most: int = 0
+
+    def holds_for(self, versions: Mapping[str, str]) -> bool:
+        """Was it seen with these versions? One that is newer may have mended it, one that is not told is not known."""
+        return all(_fits(Requirement(each), versions) for each in self.versions.split(" with "))
+
+
+def _fits(wanted: Requirement, versions: Mapping[str, str]) -> bool:
+    try:
+        return wanted.specifier.contains(Version(versions.get(wanted.name, "")), prereleases=True)
+    except InvalidVersion:
+        return False

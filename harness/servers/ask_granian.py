@@ -65,7 +65,7 @@ def main() -> None:
         http1_keep_alive=values.get("http1_keep_alive", True),
         interface=str(getattr(values["interface"], "value", values["interface"])),
         trusted_proxies=[],
-        granian=granian.__version__,
+        versions={"granian": granian.__version__},
     )
 
 

@@ -43,11 +43,12 @@ def flags_of(name: str, value: Any, setting: Any) -> list[str]:
     return [flag + "=" + str(value)]
 
 
-def version_of(module: str) -> str:
-    try:
-        return str(importlib.import_module(module).__version__)
-    except ImportError:
-        return ""
+def versions(worker: Any, own: Any) -> dict[str, str]:
+    """Uvicorn serves, if it is there, unless the worker is one of Gunicorn's own."""
+    programs = ["gunicorn"]
+    if installed("uvicorn") and worker not in own and not str(worker).startswith("gunicorn."):
+        programs.append("uvicorn")
+    return {program: str(importlib.import_module(program).__version__) for program in programs}
 
 
 def main() -> None:
@@ -88,8 +89,7 @@ def main() -> None:
         keepalive=cfg.keepalive,
         max_requests=cfg.max_requests,
         trusted_proxies=[str(host) for host in cfg.forwarded_allow_ips if str(host)],
-        gunicorn=version_of("gunicorn"),
-        uvicorn=version_of("uvicorn"),
+        versions=versions(worker, SUPPORTED_WORKERS),
     )
 
 

@@ -80,7 +80,7 @@ def main() -> None:
         max_requests=config.max_requests,
         worker_class=config.worker_class,
         trusted_proxies=[],
-        hypercorn=importlib.metadata.version("hypercorn"),
+        versions={"hypercorn": importlib.metadata.version("hypercorn")},
     )
 
 

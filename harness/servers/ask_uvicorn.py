@@ -63,7 +63,7 @@ def main() -> None:
         timeout_worker_healthcheck=values.get("timeout_worker_healthcheck", 5),
         limit_max_requests=values.get("limit_max_requests"),
         trusted_proxies=trusted(config),
-        uvicorn=uvicorn.__version__,
+        versions={"uvicorn": uvicorn.__version__},
     )
 
 

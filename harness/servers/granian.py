@@ -46,7 +46,7 @@ def settings(answer: Mapping[str, Any], workers: int) -> ServerSettings:
         graceful_s=None if grace is None else float(grace),
         keepalive_s=None if answer["http1_keep_alive"] else 0.0,
         max_requests=0,
-        version=f"granian {answer['granian']} ({answer['interface']})",
+        version=f"granian {answer['versions']['granian']} ({answer['interface']})",
     )
 
 

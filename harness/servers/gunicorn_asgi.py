@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from harness.model.trial import ServerSettings
 from harness.servers import gunicorn_uvicorn
 from harness.servers.server import Note, read_line
 
@@ -18,18 +15,12 @@ def note(line: str) -> Note | None:
     return gunicorn_uvicorn.note(line) or read_line(line, _LINES)
 
 
-def settings(answer: Mapping[str, Any], workers: int) -> ServerSettings:
-    """Uvicorn may be installed, but does not serve."""
-    return gunicorn_uvicorn.settings({**answer, "uvicorn": ""}, workers)
-
-
 SERVER = replace(
     gunicorn_uvicorn.SERVER,
     id="gunicorn-asgi",
     install="gunicorn 24 or newer",
     ours={**gunicorn_uvicorn.SERVER.ours, "worker_class": "it is target.server"},
     note=note,
-    settings=settings,
     fixed={"worker_class": "asgi"},
     known_limits=(),
 )

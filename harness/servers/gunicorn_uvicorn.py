@@ -31,7 +31,7 @@ _LIMITS = (
         checks=("latency-slo", "readiness-flips", "readiness-bounded", "liveness-holds"),
         shows="silence",
         says="a reload ends the old workers without waiting until the new ones can answer",
-        versions="gunicorn 27.0",
+        versions="gunicorn ~=27.0.0",
         source="F28",
     ),
     KnownLimit(
@@ -39,7 +39,7 @@ _LIMITS = (
         checks=("error-budget",),
         shows="lost",
         says="a worker that ends resets the connections that it has accepted and not yet read",
-        versions="gunicorn 27.0 with uvicorn 0.54",
+        versions="gunicorn ~=27.0.0 with uvicorn ~=0.54.0",
         source="F28",
         most=5,
     ),
@@ -48,7 +48,7 @@ _LIMITS = (
         checks=("no-orphans",),
         shows="orphans",
         says="workers outlive a supervisor that was killed, and hold the port",
-        versions="gunicorn 27.0 with uvicorn 0.54",
+        versions="gunicorn ~=27.0.0 with uvicorn ~=0.54.0",
         source="F09",
         most=1,
     ),
@@ -70,13 +70,14 @@ def is_worker(command: str) -> bool:
 
 
 def settings(answer: Mapping[str, Any], workers: int) -> ServerSettings:
-    uvicorn = f", uvicorn {answer['uvicorn']}" if answer["uvicorn"] else ""
+    versions = answer["versions"]
+    uvicorn = f", uvicorn {versions['uvicorn']}" if "uvicorn" in versions else ""
     return ServerSettings(
         stuck_timeout_s=float(answer["timeout"]) or None,
         graceful_s=float(answer["graceful_timeout"]),
         keepalive_s=float(answer["keepalive"]),
         max_requests=int(answer["max_requests"]),
-        version=f"gunicorn {answer['gunicorn']} ({answer['worker_class']}){uvicorn}",
+        version=f"gunicorn {versions['gunicorn']} ({answer['worker_class']}){uvicorn}",
     )
 
 

@@ -38,7 +38,7 @@ def settings(answer: Mapping[str, Any], workers: int) -> ServerSettings:
         graceful_s=float(answer["graceful_timeout"]),
         keepalive_s=float(answer["keep_alive_timeout"]),
         max_requests=int(answer["max_requests"] or 0),
-        version=f"hypercorn {answer['hypercorn']} ({answer['worker_class']})",
+        version=f"hypercorn {answer['versions']['hypercorn']} ({answer['worker_class']})",
     )
 
 

@@ -28,7 +28,7 @@ _LIMITS = (
         checks=("error-budget",),
         shows="lost",
         says="a worker that ends resets the connections that it has accepted and not yet read",
-        versions="uvicorn 0.54",
+        versions="uvicorn ~=0.54.0",
         source="F28",
         most=5,
     ),
@@ -37,7 +37,7 @@ _LIMITS = (
         checks=("no-orphans",),
         shows="orphans",
         says="workers outlive a supervisor that was killed, and hold the port",
-        versions="uvicorn 0.54",
+        versions="uvicorn ~=0.54.0",
         source="F09",
         most=2,
     ),
@@ -69,7 +69,7 @@ def settings(answer: Mapping[str, Any], workers: int) -> ServerSettings:
         graceful_s=None if graceful is None else float(graceful),
         keepalive_s=float(answer["timeout_keep_alive"]),
         max_requests=int(answer["limit_max_requests"] or 0),
-        version=f"uvicorn {answer['uvicorn']}",
+        version=f"uvicorn {answer['versions']['uvicorn']}",
     )
 
 

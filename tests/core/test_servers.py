@@ -137,7 +137,7 @@ def test_one_uvicorn_has_no_supervisor_and_none_that_watches_it():
         "timeout_graceful_shutdown": None,
         "timeout_keep_alive": 5,
         "limit_max_requests": None,
-        "uvicorn": "1",
+        "versions": {"uvicorn": "1"},
     }
     assert not UVICORN.supervised(1)
     assert UVICORN.supervised(2)
@@ -148,20 +148,27 @@ def test_one_uvicorn_has_no_supervisor_and_none_that_watches_it():
 
 def test_a_gunicorn_without_timeout_never_finds_a_worker_stuck():
     answer = {"timeout": 0, "graceful_timeout": 30, "keepalive": 2, "max_requests": 0}
-    words = {"gunicorn": "27", "uvicorn": "", "worker_class": "w"}
+    words = {"versions": {"gunicorn": "27"}, "worker_class": "w"}
     settings = GUNICORN.settings({**answer, **words}, 2)
     assert settings.stuck_timeout_s is None
     assert settings.version == "gunicorn 27 (w)"
 
 
-def test_an_asgi_worker_of_gunicorn_is_not_uvicorns():
-    answer = {"timeout": 30, "graceful_timeout": 30, "keepalive": 2, "max_requests": 0, "worker_class": "asgi"}
-    assert ASGI.settings({**answer, "gunicorn": "27.0.1", "uvicorn": "0.54.0"}, 2).version == "gunicorn 27.0.1 (asgi)"
+def test_gunicorns_version_names_uvicorn_where_it_serves():
+    answer = {"timeout": 30, "graceful_timeout": 30, "keepalive": 2, "max_requests": 0, "worker_class": "w"}
+    both = GUNICORN.settings({**answer, "versions": {"gunicorn": "27.0.1", "uvicorn": "0.54.0"}}, 2)
+    assert both.version == "gunicorn 27.0.1 (w), uvicorn 0.54.0"
+    assert ASGI.settings({**answer, "versions": {"gunicorn": "27.0.1"}}, 2).version == "gunicorn 27.0.1 (w)"
 
 
 @pytest.mark.parametrize(("asked_s", "grace_s"), [(None, None), (9, 9.0)])
 def test_a_granian_without_a_kill_timeout_ends_when_its_workers_do(asked_s, grace_s):
-    answer = {"workers_kill_timeout": asked_s, "http1_keep_alive": True, "granian": "2.8.9", "interface": "asgi"}
+    answer = {
+        "workers_kill_timeout": asked_s,
+        "http1_keep_alive": True,
+        "versions": {"granian": "2.8.9"},
+        "interface": "asgi",
+    }
     settings = GRANIAN.settings(answer, 2)
     assert (settings.stuck_timeout_s, settings.graceful_s, settings.keepalive_s) == (None, grace_s, None)
     assert GRANIAN.settings({**answer, "http1_keep_alive": False}, 2).keepalive_s == 0
@@ -169,7 +176,7 @@ def test_a_granian_without_a_kill_timeout_ends_when_its_workers_do(asked_s, grac
 
 def test_hypercorns_settings_are_read():
     answer = {"graceful_timeout": 3.0, "keep_alive_timeout": 5, "max_requests": None, "worker_class": "asyncio"}
-    settings = HYPERCORN.settings({**answer, "hypercorn": "0.18.0"}, 2)
+    settings = HYPERCORN.settings({**answer, "versions": {"hypercorn": "0.18.0"}}, 2)
     assert (settings.stuck_timeout_s, settings.graceful_s, settings.keepalive_s) == (None, 3, 5)
     assert (settings.max_requests, settings.version) == (0, "hypercorn 0.18.0 (asyncio)")
 

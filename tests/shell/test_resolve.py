@@ -80,6 +80,7 @@ def test_gunicorns_defaults_get_a_worker_class_for_asgi(resolve):
     assert found.settings.max_requests == 0
     assert found.flags == ("--no-control-socket", "--worker-class=uvicorn_worker.UvicornWorker")
     assert found.settings.version.startswith("gunicorn 2")
+    assert set(found.versions) == {"gunicorn", "uvicorn"}
 
 
 def test_the_configuration_file_holds_and_options_hold_against_it(resolve):
@@ -90,7 +91,9 @@ def test_the_configuration_file_holds_and_options_hold_against_it(resolve):
 
 
 def test_a_worker_class_that_is_set_is_left_alone(resolve):
-    assert not any("worker-class" in flag for flag in resolve({}, config="worker_class = 'asgi'\n").flags)
+    own = resolve({}, config="worker_class = 'asgi'\n")
+    assert not any("worker-class" in flag for flag in own.flags)
+    assert set(own.versions) == {"gunicorn"}
     assert (
         "--worker-class=uvicorn.workers.UvicornWorker"
         in resolve({"worker_class": "uvicorn.workers.UvicornWorker"}).flags
@@ -188,6 +191,7 @@ def test_granians_defaults_options_and_environment(resolve):
     found = resolve({}, server="granian")
     assert (found.settings.stuck_timeout_s, found.settings.graceful_s, found.settings.keepalive_s) == (None, None, None)
     assert found.flags == ("--interface=asgi",)
+    assert set(found.versions) == {"granian"}
     options = {"workers_kill_timeout": "1m", "respawn_failed_workers": True, "http1_keep_alive": False}
     found = resolve(options, server="granian", GRANIAN_INTERFACE="asginl")
     assert (found.settings.graceful_s, found.settings.keepalive_s) == (60, 0)
