@@ -34,6 +34,7 @@ from scenarios import (
     dependency_slow,
     drain,
     ingress_slow,
+    loop_blocked,
     master_killed,
     reload,
     scaled_down,
@@ -66,6 +67,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     dependency_hangs.SCENARIO,
     dependency_garbled.SCENARIO,
     worker_frozen.SCENARIO,
+    loop_blocked.SCENARIO,
     worker_killed.SCENARIO,
     worker_killed_while_database_down.SCENARIO,
     reload.SCENARIO,
@@ -95,6 +97,6 @@ SUITES: Mapping[str, tuple[str, ...]] = {
     "nightly": tuple(scenario.name for scenario in SCENARIOS),
     "deploy": ("reload", "scaled-up", "scaled-down", "drain", "master-killed"),
     "database": tuple(scenario.name for scenario in SCENARIOS if "postgres" in scenario.requires),
-    "workers": ("worker-frozen", "worker-killed", "worker-killed-while-database-down"),
+    "workers": ("worker-frozen", "loop-blocked", "worker-killed", "worker-killed-while-database-down"),
     "clients": ("ingress-slow", "clients-slow", "clients-vanish", "clients-idle", "clients-malformed", "burst"),
 }
