@@ -8,7 +8,7 @@ hundred may go unsent. What is due from the bite to the recovery is left out: th
 import numpy as np
 
 from harness.model.record import TrialRecord
-from harness.model.rows import Outcome, Rows, ledger, nearest_rank
+from harness.model.rows import Outcome, Rows, in_group, ledger, nearest_rank
 from harness.model.samples import send_lag_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
@@ -18,6 +18,7 @@ from .facts.phases import baseline_span, driver_done, due_in, recovered_rows
 
 _MIN_SENT = 100
 _NOT_SENT_SHARE = 0.01
+_UNSENT = frozenset({Outcome.NOT_SENT, Outcome.LOST})
 
 
 def judge(record: TrialRecord, limits: Limits) -> Verdict:
@@ -53,7 +54,7 @@ def _on_time(record: TrialRecord, limits: Limits, evidence: dict[str, object]) -
         return inconclusive(LOAD_PROVEN, why, evidence=evidence, advice="Raise rate_rps.")
     lag_ms = nearest_rank(lags, 990) / 1e6
     limit_ms = limits.send_lag_share * record.trial.slo.p99_ms
-    unsent = int(np.count_nonzero(rows["code"] == Outcome.NOT_SENT)) / len(rows)
+    unsent = int(np.count_nonzero(in_group(rows, _UNSENT))) / len(rows)
     evidence |= {"send_lag_p99_ms": lag_ms, "not_sent_share": unsent, "n": len(rows)}
     bounds = {"send_lag_p99_ms": limit_ms, "not_sent_share": _NOT_SENT_SHARE}
     numbers = (

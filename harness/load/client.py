@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from harness.errors import MachineError
-from harness.load.messages import Done, LoadSum, Ready
+from harness.load.messages import Done, LoadSum, Note, Ready
 from harness.load.profile import Profile
 
 LOCUST_DRIVER = (sys.executable, "-P", "-m", "harness.load.locust_driver")
 ENGINE_DRIVER = (sys.executable, "-P", "-m", "harness.load.engine")
+MASTER_DRIVER = (sys.executable, "-P", "-m", "harness.load.cluster.master")
 
 _PREPARE_S = 60.0
 _MARGIN_S = 10.0
@@ -81,6 +82,7 @@ class LoadDriver:
         self._ready: Ready | None = None
         self._done: Done | None = None
         self._error = ""
+        self.notes: list[Note] = []
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_last_lines())]
 
     @classmethod
@@ -194,6 +196,8 @@ class LoadDriver:
                 self._got_ready.set()
             case "sum":
                 self._sums.put_nowait(LoadSum.from_dict(message))
+            case "note":
+                self.notes.append(Note.from_dict(message))
             case "done":
                 self._done = Done.from_dict(message)
             case "error":

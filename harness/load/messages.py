@@ -6,6 +6,9 @@ Commands, on its standard input:
     {"cmd": "start", "t0_ns": …, "origin_ns": …}           →  sum, twice a second; done at the end of the schedule
     {"cmd": "stop", "drain_s": …}                          →  done, after what is open has ended or the time is over
 
+Between them a driver may say a note. What a master says to an engine only: `start` with member, epochs and lease_ns,
+`epochs`, and `lease` with until_ns (see epochs.py).
+
 `t0_ns` is a moment of time.monotonic_ns; rows and sums count from `origin_ns`, so that they share the clock of the
 trial. The end of standard input means that the harness died: the driver stops at once and leaves whole rows behind.
 """
@@ -34,18 +37,37 @@ class Message:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Self:
-        """Fields that are not known here are passed over: the driver may be newer."""
-        return cls(**{field.name: raw[field.name] for field in dataclasses.fields(cls)})
+        """Fields that are not known here are passed over: the driver may be newer. Not every driver says all."""
+        return cls(**{field.name: raw[field.name] for field in dataclasses.fields(cls) if _is_there(field, raw)})
+
+
+def _is_there(field: dataclasses.Field[Any], raw: dict[str, Any]) -> bool:
+    return field.name in raw or field.default is dataclasses.MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class Ready(Message):
-    """`self_test` is "ok": a reset on a reused connection was seen to count as a failure."""
+    """`self_test` is "ok": a reset on a reused connection was seen to count as a failure.
+
+    `clock_error_ns` bounds how far the clock of a worker on another machine may be from ours; on one machine it is 0.
+    """
 
     arrivals: int
     connections: int
     pid: int
     self_test: str
+    workers: int = 1
+    clock_error_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Message):
+    """Something that a reader of the record should know: a worker was lost, or joined. `at_ns` is of the clock."""
+
+    what: str
+    text: str
+    detail: dict[str, Any]
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +107,10 @@ class LoadSum(Totals):
 
 @dataclass(frozen=True, slots=True)
 class Done(Totals):
-    """`reason`: "schedule", "stop", "parent died" or "signal". Locust's own counts are there for comparison."""
+    """`reason`: "schedule", "stop", "parent died", "signal" or "lease". Locust's own counts are for comparison.
+
+    `repeated` rows came for an arrival that had one already; they are not in the file.
+    """
 
     reason: str
     rows: int
@@ -93,3 +118,6 @@ class Done(Totals):
     max_rss_kb: int
     locust_requests: int
     locust_failures: int
+    workers: int = 1
+    clock_error_ns: int = 0
+    repeated: int = 0

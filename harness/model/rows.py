@@ -47,7 +47,8 @@ class Outcome(IntEnum):
     """How an arrival ended. The numbers are part of the format: new ones are added at the end.
 
     A connection that ends before the first byte of the answer is told by whether it had carried a request before
-    (reused) or not (fresh). `reset` is an RST or a broken pipe, `eof` an orderly close.
+    (reused) or not (fresh). `reset` is an RST or a broken pipe, `eof` an orderly close. LOST is of a sender that died
+    with what it knew; it counts as not sent.
     """
 
     OK = 0
@@ -71,6 +72,7 @@ class Outcome(IntEnum):
     NOT_SENT = 18
     NOT_SENT_STOP = 19
     WRONG_BODY = 20
+    LOST = 21
 
 
 class Flag(IntFlag):
@@ -83,7 +85,7 @@ class Flag(IntFlag):
 ANSWERED = frozenset({Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY})
 TIMED_OUT = frozenset({Outcome.CONNECT_TIMEOUT, Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
 UNFINISHED = frozenset({Outcome.UNFINISHED, Outcome.UNFINISHED_CONNECT})
-NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP})
+NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP, Outcome.LOST})
 FAILED = frozenset(Outcome) - ANSWERED - TIMED_OUT - UNFINISHED - NOT_SENT
 
 

@@ -24,7 +24,7 @@ from harness.model.rows import (
 Times = NDArray[np.int64]
 
 _SECOND_NS = 1_000_000_000
-_UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP}
+_UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP, Outcome.LOST}
 
 
 @dataclass(frozen=True, slots=True)

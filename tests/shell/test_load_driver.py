@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from load_fault_server import ANSWERS, fault_server
 from harness.load.client import (
     ENGINE_DRIVER,
     LOCUST_DRIVER,
+    MASTER_DRIVER,
     Child,
     LoadDied,
     LoadDriver,
@@ -40,7 +41,24 @@ DEADLINE_S = 20.0
 NO_LOCUST = -1
 
 
-@pytest.fixture(params=[LOCUST_DRIVER, ENGINE_DRIVER], ids=["locust", "engine"], autouse=True)
+THROUGH_A_MASTER: set[str] = set()
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def through_a_master(test: Test) -> Test:
+    """Marks what master and worker could do differently from the engine below them, which is seen alone as well."""
+    THROUGH_A_MASTER.add(test.__name__)
+    return test
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    drivers = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER}
+    if metafunc.definition.originalname in THROUGH_A_MASTER:
+        drivers["master"] = MASTER_DRIVER
+    metafunc.parametrize("driver", list(drivers.values()), ids=list(drivers), indirect=True)
+
+
+@pytest.fixture(autouse=True)
 def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one LoadDriver.launch() starts."""
     monkeypatch.setattr(LoadDriver.launch.__func__, "__defaults__", (spawn_child, request.param))  # type: ignore[attr-defined]
@@ -141,6 +159,7 @@ EXPECTED = {
 }
 
 
+@through_a_master
 def test_each_way_to_fail_has_its_own_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SKIP_MONKEY_PATCH": "1", "USERS": "9", "RUN_TIME": "1s", "LOCUSTFILE": "/no.py"}.items():
         monkeypatch.setenv(f"LOCUST_{name}", value)
@@ -207,6 +226,7 @@ def test_a_stall_is_seen_by_every_request_that_was_due(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+@through_a_master
 def test_as_many_resets_are_counted_as_the_server_made(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server:
@@ -292,6 +312,7 @@ def test_what_finds_no_connection_in_time_is_not_sent(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+@through_a_master
 def test_a_stop_names_what_was_open_and_what_was_not_sent(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server:
@@ -342,6 +363,7 @@ def test_a_signal_ends_the_load_with_a_balance(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+@through_a_master
 def test_rows_can_share_the_clock_of_the_trial(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server, await LoadDriver.launch() as driver:
@@ -369,6 +391,7 @@ def test_keys_are_the_numbers_of_the_arrivals(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+@through_a_master
 def test_a_killed_driver_is_an_error_and_its_rows_are_whole(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server, await LoadDriver.launch() as driver:
@@ -406,6 +429,7 @@ def test_a_driver_that_falls_silent_is_an_error(tmp_path: Path, monkeypatch: pyt
     asyncio.run(scene())
 
 
+@through_a_master
 def test_a_driver_whose_parent_died_stops_and_leaves_a_balance(tmp_path: Path) -> None:
     async def scene() -> None:
         children: list[Child] = []
@@ -439,6 +463,7 @@ def test_rows_that_cannot_be_written_are_told(tmp_path: Path, folder: str) -> No
     asyncio.run(scene())
 
 
+@through_a_master
 def test_a_full_disk_ends_the_load_with_its_reason() -> None:
     async def scene() -> None:
         async with fault_server() as server, await LoadDriver.launch() as driver:

@@ -31,6 +31,7 @@ from .troubles import Trouble, served_until_ns, troubles
 SECOND = 1_000_000_000
 WINDOWS = 3
 _STEP_NS = SECOND // 4
+_UNKNOWN = frozenset({Outcome.NOT_SENT_STOP, Outcome.LOST})
 _SUPERVISOR_SLACK_NS = 2 * SECOND  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (F05)
 
 
@@ -240,9 +241,9 @@ def _slo_ns(record: TrialRecord) -> int:
 
 
 def _judgeable(rows: Rows, record: TrialRecord) -> Rows:
-    """What the end of the load cut off before it was late is neither good nor bad."""
+    """What the end of the load cut off before it was late is neither good nor bad, nor is what a sender took along."""
     cut = in_group(rows, UNFINISHED) & (ends_ns(rows) - rows["intended"] <= _slo_ns(record))
-    kept: Rows = rows[~cut & (rows["code"] != Outcome.NOT_SENT_STOP)]
+    kept: Rows = rows[~cut & ~in_group(rows, _UNKNOWN)]
     return kept
 
 
