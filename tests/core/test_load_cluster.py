@@ -157,7 +157,8 @@ class Stage:
 
     def done(self, worker: str, reason: str = "schedule", now_s: float = 20, sha256: str = "") -> None:
         member = next(member for member in self.fleet.members if member.id == worker)
-        said = {"reason": reason, "total": {}, "chunks": member.chunks, "sha256": sha256 or member.digest.hexdigest()}
+        digest = sha256 or member.digest.hexdigest()
+        said: dict[str, Any] = {"reason": reason, "total": {}, "chunks": member.chunks, "sha256": digest}
         self.fleet.hear(worker, "done", said, ns(now_s))
 
 
