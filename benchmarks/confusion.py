@@ -1,17 +1,23 @@
 """Which verdict catches which bad app, and does it accuse nobody else? Every bad app against every check.
 
-    .venv/bin/python benchmarks/confusion.py [--repeat 3] [--app NAME] [--state FILE] [--report] [--write]
+    .venv/bin/python benchmarks/confusion.py [--repeat 3] [--app NAME] [--most N] [--state FILE] [--report] [--write]
 
-Runs each case of tests/bad_cases.py, and the healthy twin under every scenario, so many times, through the
-real command. Each result is kept in the state file as it comes: an interrupted series goes on where it was. `--report`
-only prints what is there, `--write` puts it into docs/confusion-matrix.md too. Goal: every defect is caught by its
-check, what else does not pass is explained by a sentence, the twin passes, and all repetitions agree.
+Runs each case of tests/bad_cases.py, and the healthy twin under every scenario, so many times, through the real
+command. Each result is kept in the state file as it comes: an interrupted series goes on where it was. `--most 1` runs
+one case and ends, with 2 while any is left, so that a caller can give each its own turn on a shared machine:
+
+    while benchmarks/confusion.py --most 1; [ $? = 2 ]; do :; done
+
+A run in which the machine was not fit to judge is kept and told, but is no repetition: the case is run again, by the
+next call. `--report` only prints what is there, `--write` puts it into docs/confusion-matrix.md too. Goal: every defect
+is caught by its check, what else does not pass is explained by a sentence, the twin passes, all repetitions agree.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,15 +32,17 @@ from bad_cases import CASES, Case  # noqa: E402
 from test_bad_apps import run  # noqa: E402
 
 from harness.checks import CHECKS  # noqa: E402
+from harness.checks.check import BASELINE_STEADY, LOAD_PROVEN, MACHINE_FIT  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 TWIN = "bookings"
 PAGE = ROOT / "docs" / "confusion-matrix.md"
+OF_THE_MACHINE = (MACHINE_FIT, BASELINE_STEADY, LOAD_PROVEN)
+QUIETER = "Repeat on a quieter machine."
 MARKS = {"pass": "·", "fail": "✗", "inconclusive": "?"}
 HEAD = """# Confusion matrix
 
-Every bad app of `tests/bad_apps` under the scenario that shows its defect, against every check; below them the healthy
-twin under each scenario. Measured by `benchmarks/confusion.py`, which also writes this page.
+Every bad app of `tests/bad_apps` under the scenario that shows its defect, against every check; below them the healthy twin under each scenario. Measured and written by `benchmarks/confusion.py`.
 
 | | |
 |---|---|
@@ -42,20 +50,23 @@ twin under each scenario. Measured by `benchmarks/confusion.py`, which also writ
 | ✗ | fails too, for the reason given below |
 | ? | inconclusive, for the reason given below |
 | · | passes |
-| | does not apply |
-| ! | not what was expected, or the repetitions do not agree |
-"""
+| | does not apply, or nothing is judged any more |
+| ! | not what was expected, or the repetitions do not agree; what they said follows |
+
+`runs` are repetitions; `unfit` are runs beside them in which the machine was too busy to judge, which say nothing about the app.
+"""  # noqa: E501
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run: what each check said."""
+    """One run: what each check said, and which could not say it, for the machine's sake or for want of a trial."""
 
     app: str
     scenario: str
     commit: str
     exit_code: int
     outcomes: Mapping[str, str]
+    unfit: Sequence[str] = ()
 
 
 def wanted(app: str | None) -> list[Case]:
@@ -74,16 +85,39 @@ def read_state(path: Path) -> list[Result]:
     return results
 
 
+def keep(result: Result, path: Path) -> None:
+    """On a line of its own, also after a line that was cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            whole = file.read() == b"\n"
+            file.write(b"" if whole else b"\n")
+        file.write(json.dumps(asdict(result)).encode() + b"\n")
+
+
 def of(results: Sequence[Result], case: Case) -> list[Result]:
-    return [result for result in results if (result.app, result.scenario) == (case.app, case.scenario)]
+    """The repetitions of a case."""
+    return [each for each in results if (each.app, each.scenario) == (case.app, case.scenario) and not each.unfit]
+
+
+def set_aside(results: Sequence[Result], case: Case) -> int:
+    return sum((each.app, each.scenario) == (case.app, case.scenario) and bool(each.unfit) for each in results)
 
 
 def run_one(case: Case, commit: str) -> Result:
     with tempfile.TemporaryDirectory(prefix="confusion-") as folder:
         ended = run(case.scenario, case.target, Path(folder) / "run", *case.options)
     trials = ended.document.get("trials", [])
-    outcomes = {told["check"]: told["verdict"] for trial in trials for told in trial["verdicts"]}
-    return Result(case.app, case.scenario, commit, ended.code, outcomes)
+    verdicts = [told for trial in trials for told in trial["verdicts"]]
+    outcomes = {told["check"]: told["verdict"] for told in verdicts}
+    unfit = [told["check"] for told in verdicts if told["check"] not in case.unjudged and _is_unfit(told)]
+    return Result(case.app, case.scenario, commit, ended.code, outcomes, unfit if outcomes else ["everything"])
+
+
+def _is_unfit(told: Mapping[str, str]) -> bool:
+    """Inconclusive for the machine's sake: a premise that watches it, or a finding that it may be the reason for."""
+    return told["verdict"] == "inconclusive" and (told["check"] in OF_THE_MACHINE or told["advice"] == QUIETER)
 
 
 def expected(case: Case, check: str) -> str:
@@ -108,14 +142,31 @@ def rows(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[tuple[Cas
             yield case, len(mine), [cell(case, mine, check.name) for check in CHECKS]
 
 
+def table(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[str]:
+    """Aligned, to be read as it is; columns are numbered, for their names are too long to stand side by side."""
+    lines = [["app", "scenario", "runs", "unfit", *(str(n) for n in range(1, len(CHECKS) + 1))]]
+    for case, runs, cells in rows(cases, results):
+        unfit = set_aside(results, case)
+        lines.append([f"`{case.app}`", f"`{case.scenario}`", str(runs), str(unfit or ""), *cells])
+    widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+    lines.insert(1, ["-" * width for width in widths])
+    for line in lines:
+        yield "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |"
+
+
+def _by_app(cases: Sequence[Case]) -> str:
+    scenarios: dict[str, list[str]] = {}
+    for case in cases:
+        scenarios.setdefault(case.app, []).append(f"`{case.scenario}`")
+    return "; ".join(f"`{app}` under {', '.join(names)}" for app, names in scenarios.items())
+
+
 def page(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[str]:
-    """Markdown; columns are numbered, for their names are too long to stand side by side."""
     yield HEAD
     yield "Checks: " + ", ".join(f"{n} `{check.name}`" for n, check in enumerate(CHECKS, 1)) + ".\n"
-    yield "| app | scenario | runs | " + " | ".join(str(n) for n in range(1, len(CHECKS) + 1)) + " |"
-    yield "|" + "---|" * (len(CHECKS) + 3)
-    for case, runs, cells in rows(cases, results):
-        yield f"| `{case.app}` | `{case.scenario}` | {runs} | " + " | ".join(cells) + " |"
+    yield from table(cases, results)
+    if missing := [case for case in cases if not of(results, case)]:
+        yield f"\nNot run yet: {_by_app(missing)}."
     yield "\n## Why\n"
     for case in cases:
         for check, why in (*case.fails.items(), *case.unjudged.items()):
@@ -126,34 +177,42 @@ def report(cases: Sequence[Case], results: Sequence[Result], repeat: int) -> int
     print("\n".join(page(cases, results)))
     shown = list(rows(cases, results))
     wrong = [f"{case.app} under {case.scenario}" for case, _, cells in shown if any("!" in one for one in cells)]
-    few = [case for case in cases if len(of(results, case)) < repeat and of(results, case)] or not shown
+    few = [case for case in cases if len(of(results, case)) < repeat]
     print(f"\n{sum(runs for _, runs, _ in shown)} runs of {len(shown)} cases; not as expected: {len(wrong)}")
     for name in wrong:
         print(f"  {name}")
+    print(f"cases with fewer than {repeat} runs: {len(few)}")
     return 1 if wrong else 2 if few else 0
+
+
+def waiting(cases: Sequence[Case], results: Sequence[Result], repeat: int) -> Iterator[tuple[int, Case]]:
+    """What is still to be run: all cases once, then all again; last what the machine has often been unfit for."""
+    hopeful = sorted(cases, key=lambda case: set_aside(results, case))
+    for repetition in range(repeat):
+        yield from ((repetition, case) for case in hopeful if len(of(results, case)) <= repetition)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--app")
+    parser.add_argument("--most", type=int, help="so many runs, then end")
     parser.add_argument("--state", type=Path, default=ROOT / "runs" / "benchmark-confusion.jsonl")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     cases, results = wanted(asked.app), read_state(asked.state)
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
-    asked.state.parent.mkdir(exist_ok=True)
-    for repetition in range(0 if asked.report else asked.repeat):
-        for case in cases:
-            if len(of(results, case)) > repetition:
-                continue
-            results.append(run_one(case, commit))
-            with asked.state.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(results[-1])) + "\n")
-            print(f"{repetition + 1} of {asked.repeat}: {case}: exit {results[-1].exit_code}", file=sys.stderr)
+    due = [] if asked.report else list(waiting(cases, results, asked.repeat))
+    for repetition, case in due[: asked.most]:
+        results.append(run_one(case, commit))
+        keep(results[-1], asked.state)
+        aside = f", the machine was not fit for {', '.join(results[-1].unfit)}" if results[-1].unfit else ""
+        print(f"{repetition + 1} of {asked.repeat}: {case}: exit {results[-1].exit_code}{aside}", file=sys.stderr)
     if asked.write:
         PAGE.write_text("\n".join(page(wanted(None), results)) + "\n", "utf-8")
+    if asked.most is not None and list(waiting(cases, results, asked.repeat)):
+        return 2
     return report(cases, results, asked.repeat)
 
 

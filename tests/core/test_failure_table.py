@@ -42,6 +42,10 @@ def test_a_case_is_about_what_there_is(case: Case) -> None:
     assert all((*case.fails.values(), *case.unjudged.values()))
 
 
+def test_no_case_is_there_twice() -> None:
+    assert len({str(case) for case in CASES}) == len(CASES)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_its_scenario_or_its_check_looks_for_what_a_case_has(case: Case) -> None:
     looked_for = {n for scenario in SCENARIOS if scenario.name == case.scenario for n in scenario.finds}
