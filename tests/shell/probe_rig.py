@@ -164,7 +164,7 @@ async def serve(folder: Path, workers: int, *options: str, server: str = "gunico
         process = spawner.spawn([sys.executable, *words], name="server", env=env, cwd=folder, log=log)
         served = Served(Address("127.0.0.1", port), process, log)
         try:
-            answered = await answer_by_each_worker(served, "/health", workers, 20)
+            answered = await answer_by_each_worker(served, "/health", workers, 60)
             assert len(answered) == workers, log.read_text()
             yield served
         finally:

@@ -6,11 +6,12 @@ import json
 import time
 
 import pytest
-from fault_rig import Scene, applied, get, median_ms
+from fault_rig import Scene, applied, comes_to_take, get, quickest_ms
 from parts_rig import bench
 
 from harness.errors import UsageError
 from harness.faults import spec_of
+from harness.faults.fault import Link
 from harness.model.scenario import FaultUse
 from harness.model.target import HttpPart
 from harness.parts.stub import start_stub
@@ -20,9 +21,9 @@ pytestmark = pytest.mark.real
 
 def test_slow_adds_what_was_asked(faults: Scene) -> None:
     async def see() -> None:
-        plain_ms = await median_ms(lambda: get(faults.link("rates")))
+        plain_ms = await quickest_ms(lambda: get(faults.link("rates")))
         async with applied(faults.actor("rates.slow", latency_ms=100)):
-            assert await median_ms(lambda: get(faults.link("rates"))) - plain_ms == pytest.approx(100, rel=0.1)
+            await comes_to_take(lambda: get(faults.link("rates")), pytest.approx(100, rel=0.1), beyond_ms=plain_ms)
         assert await faults.is_whole()
 
     faults.run(see())
@@ -75,19 +76,28 @@ def test_trickle_spreads_the_body_over_its_time(faults: Scene) -> None:
     async def see() -> None:
         link = faults.link("rates")
         async with applied(faults.actor("rates.trickle", over_ms=600)):
-            reader, writer = await asyncio.open_connection(link.proxy.listen.host, link.proxy.listen.port)
-            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            began = time.monotonic()
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
-            assert time.monotonic() - began < 0.3
-            length = int(head.lower().split(b"content-length: ")[1].split()[0])
-            body = await asyncio.wait_for(reader.readexactly(length), 3)
-            assert time.monotonic() - began == pytest.approx(0.6, abs=0.2)
-            assert json.loads(body) == {}
-            writer.close()
+            tries: list[tuple[float, float]] = []
+            while not tries or not (tries[-1][0] < 0.3 and 0.4 < tries[-1][1] < 0.8):
+                assert len(tries) < 10, tries
+                tries.append(await head_and_body_s(link))
         assert await faults.is_whole()
 
     faults.run(see())
+
+
+async def head_and_body_s(link: Link) -> tuple[float, float]:
+    """After how many seconds the head of an answer was there, and its whole body."""
+    reader, writer = await asyncio.open_connection(link.proxy.listen.host, link.proxy.listen.port)
+    began = time.monotonic()
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    async with asyncio.timeout(20):
+        head = await reader.readuntil(b"\r\n\r\n")
+        head_s = time.monotonic() - began
+        body = await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
+    body_s = time.monotonic() - began
+    assert json.loads(body) == {}
+    writer.close()
+    return head_s, body_s
 
 
 def test_two_faults_of_one_part_add_up_and_each_lifts_its_own(faults: Scene) -> None:
@@ -96,9 +106,9 @@ def test_two_faults_of_one_part_add_up_and_each_lifts_its_own(faults: Scene) -> 
         async with applied(faults.actor("rates.slow", latency_ms=100)):
             async with applied(faults.actor("rates.error", status=500)):
                 assert (await get(link))[0] == 500
-                assert await median_ms(lambda: get(link), 3) >= 100
+                assert await quickest_ms(lambda: get(link), 3) >= 100
             assert (await get(link))[0] == 200
-            assert await median_ms(lambda: get(link), 3) >= 100
+            assert await quickest_ms(lambda: get(link), 3) >= 100
         assert await faults.is_whole()
 
     faults.run(see())

@@ -92,7 +92,7 @@ def test_who_is_asked_gently_ends_its_own_children(ledger: Ledger, tmp_path: Pat
     told = tmp_path / "told"
     command = [sys.executable, "-c", FORK, PARENT, str(told)]
     env = {**os.environ, TOKEN: ledger.token}
-    pid = int(subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True, timeout=10).stdout)
+    pid = int(subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True, timeout=60).stdout)
     (child,) = descendants(pid)
     ledger.began(ledger.intend("process", "parent", heal_signal=3), pid=pid, start=start_of(pid))
     healed = heal(ledger.path)

@@ -42,7 +42,7 @@ def test_a_killed_harness_leaves_nothing_once_it_is_healed(tmp_path: Path) -> No
         began = time.monotonic()
         assert not is_live(ledger)
         healed = heal(ledger)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert healed.left == ()
         assert healed.folders == (str(folder),)
         assert not ports & _listened()
@@ -67,7 +67,7 @@ def test_parts_end_by_themselves_when_the_harness_is_killed_and_nobody_heals(tmp
                 assert len(family) > len(STARTED)  # PostgreSQL's backends too
             finally:
                 child.send_signal(signal.SIGKILL)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         while left := [stat for stat in family if is_same(stat.pid, stat.start)]:
             assert time.monotonic() < end, left
             time.sleep(0.05)

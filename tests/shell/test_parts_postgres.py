@@ -40,7 +40,7 @@ def test_each_trial_gets_a_fresh_database_of_the_app_role() -> None:
             await execute(template, "CREATE TABLE items (name text)", "INSERT INTO items VALUES ('seed')")
             held = await asyncpg.connect(template.url, ssl=False)  # a setup command that never went away
             first, second = await server.clone("db-refused"), await server.clone("drain")
-            await until(held.is_closed, 5, "whoever is left on the template is cut off")
+            await until(held.is_closed, 20, "whoever is left on the template is cut off")
             await execute(first, "INSERT INTO items VALUES ('mine')")
             reserved = await server.reserve(second.name)
             assert await reserved.keys("SELECT name FROM items") == ["seed"]
@@ -89,7 +89,7 @@ def test_the_reserved_connection_sees_the_app_alone_and_gets_in_when_it_took_all
             reserved = await server.reserve(database.name)
             waiting = asyncio.ensure_future(app[0].execute("SELECT pg_sleep(30)"))
             await app[1].execute("BEGIN")
-            end = time.monotonic() + 5
+            end = time.monotonic() + 20
             while (seen := await reserved.sample())[1:3] != (1, 1):
                 assert time.monotonic() < end, seen
             assert seen == (7, 1, 1, 10)
@@ -165,13 +165,13 @@ def test_a_server_that_is_killed_is_noticed() -> None:
             reserved = await server.reserve(database.name)
             assert server.cluster is not None
             server.cluster.process.signal(signal.SIGKILL)
-            await until(lambda: not server.alive, 2, "the end is seen")
+            await until(lambda: not server.alive, 20, "the end is seen")
             began = time.monotonic()
             with pytest.raises(MachineError):
                 await reserved.sample()
             with pytest.raises(MachineError):
                 await server.clone("late")
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 15
             await reserved.close()
             await server.stop()
 
@@ -224,7 +224,9 @@ def test_an_existing_database_is_used_as_it_is() -> None:
             await execute(database, "CREATE TABLE kept ()")
             reserved = await server.reserve(database.name)
             client = await asyncpg.connect(database.url, ssl=False)
-            assert (await reserved.sample()).sessions == 1  # the app's, although our role is the same
+            end = time.monotonic() + 20  # the session that made the table may still be on its way out
+            while (seen := (await reserved.sample()).sessions) != 1:  # the app's, although our role is the same
+                assert time.monotonic() < end, seen
             await client.close()
             await reserved.close()
             await server.drop(database)

@@ -23,7 +23,7 @@ PLAIN = RequestLine(name="plain", path="/health")
 
 async def until_refused(seen: Seen) -> None:
     address, clock = seen.watch.deployment.address, seen.watch.clock
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await get_once(address, "/health", clock, 1)).outcome != "refused":
             await asyncio.sleep(0.02)
 
@@ -55,7 +55,7 @@ def test_a_server_that_is_killed_cuts_what_it_had_in_hand(tmp_path: Path) -> Non
             seen = watch_of(served)
             flight = await open_in_flight(seen.watch, [POST], 3, count(FIRST_KEY))
             served.signal(served.workers()[0], signal.SIGKILL)
-            await flight.finish(2)
+            await flight.finish(20)
             assert {one.outcome for one in seen.of(InFlightEnded)} <= {"eof", "reset"}
             assert len(seen.of(InFlightEnded)) == 3
 
@@ -69,7 +69,7 @@ def test_without_a_body_whole_requests_that_wait_are_used(tmp_path: Path) -> Non
             flight = await open_in_flight(seen.watch, [PLAIN, GET], 2, count(FIRST_KEY), slowed="postgres")
             assert flight.accepted == 2
             served.signal(served.master(), signal.SIGTERM)
-            await flight.finish(5)
+            await flight.finish(20)
             ended = seen.of(InFlightEnded)
             assert {(one.request, one.outcome, one.status, one.key) for one in ended} == {("slow", "answered", 200, -1)}
 

@@ -64,10 +64,10 @@ def test_a_blocked_loop_is_seen_as_lag() -> None:
     async def scenario() -> None:
         seen = watch_port(Ports().take())
         async with control_server() as control, running(MachineProbe(seen.watch, control, os.getpid())):
-            await seen.until(lambda: len(seen.of(MachineSampled)) >= 2, 3, "two samples")
+            await seen.until(lambda: len(seen.of(MachineSampled)) >= 2, 20, "two samples")
             began_ns = seen.watch.clock.now_ns()
             time.sleep(0.2)  # noqa: ASYNC251 - the loop is blocked on purpose
-            await seen.until(lambda: len(seen.of(MachineSampled)) >= 5, 3, "five samples")
+            await seen.until(lambda: len(seen.of(MachineSampled)) >= 5, 20, "five samples")
         hit = [one for one in seen.of(MachineSampled) if one.sent_ns <= began_ns < one.done_ns]
         assert max(one.loop_lag_ms for one in hit) >= 150
         samples = seen.of(MachineSampled)
@@ -83,7 +83,7 @@ def test_a_control_that_does_not_answer_is_minus_one_and_comes_back() -> None:
     async def scenario() -> None:
         seen = watch_port(Ports().take())
         async with running(MachineProbe(seen.watch, Address("127.0.0.1", Ports().take()), os.getpid())):
-            await seen.until(lambda: bool(seen.of(MachineSampled)), 3, "a sample")
+            await seen.until(lambda: bool(seen.of(MachineSampled)), 20, "a sample")
         assert {one.control_ms for one in seen.of(MachineSampled)} == {-1.0}
 
     asyncio.run(scenario())
@@ -105,13 +105,13 @@ def test_processes_are_seen_and_sampled_and_a_killed_worker_is_missed(tmp_path: 
         async with serve(tmp_path, 2) as served:
             seen, workers = watch_of(served), served.workers()
             async with running(ProcessesProbe(seen.watch)):
-                await seen.until(lambda: len(seen.of(ProcessSampled)) >= 6, 5, "two samples of each process")
+                await seen.until(lambda: len(seen.of(ProcessSampled)) >= 6, 20, "two samples of each process")
                 with socket.create_connection((served.address.host, served.address.port)):
-                    await seen.until(lambda: any(one.clients == 1 for one in seen.of(ProcessSampled)), 5, "a client")
+                    await seen.until(lambda: any(one.clients == 1 for one in seen.of(ProcessSampled)), 20, "a client")
                 served.signal(workers[0], signal.SIGSTOP)
-                await seen.until(lambda: seen.of(ProcessSampled)[-2].state == "T", 5, "the frozen worker's state")
+                await seen.until(lambda: seen.of(ProcessSampled)[-2].state == "T", 20, "the frozen worker's state")
                 served.signal(workers[0], signal.SIGKILL)
-                await seen.until(lambda: workers[0] not in seen.of(WorkersSeen)[-1].pids, 2, "the worker's absence")
+                await seen.until(lambda: workers[0] not in seen.of(WorkersSeen)[-1].pids, 20, "the worker's absence")
             assert seen.of(WorkersSeen)[0].master == served.master()
         assert seen.of(WorkersSeen)[0].pids == tuple(workers)
         first = seen.of(ProcessSampled)[:3]
@@ -148,7 +148,7 @@ def test_paths_tell_connections_through_the_proxy_from_those_around_it(tmp_path:
                 PathSpec("broken", unused, unused, broken),
             ]
             async with running(PathsProbe(seen.watch, paths)):
-                await seen.until(lambda: len(seen.of(PathSampled)) >= 4, 5, "two samples of each part")
+                await seen.until(lambda: len(seen.of(PathSampled)) >= 4, 20, "two samples of each part")
         got = [(one.part, one.via_proxy, one.direct) for one in seen.of(PathSampled)][:4]
         assert got == [("postgres", 3, 1), ("pricing", 1, 0), ("postgres", 3, 1), ("pricing", 2, 0)]
         assert [note.what for note in seen.of(Noted)] == ["path-unseen"]
@@ -182,7 +182,7 @@ def test_database_samples_end_with_one_note(monkeypatch: pytest.MonkeyPatch) -> 
     async def scenario() -> None:
         seen, reserved = watch_port(Ports().take()), Reserved(2)
         async with running(DatabaseProbe(seen.watch, "postgres", reserved)):
-            await seen.until(lambda: reserved.left < -3, 3, "some failures")
+            await seen.until(lambda: reserved.left < -3, 20, "some failures")
         got = [(one.sessions, one.active, one.idle_in_transaction, one.max_connections) for one in sampled(seen)]
         assert got == [(4, 1, 0, 100)] * 2
         assert [note.what for note in seen.of(Noted)] == ["database-unseen"]
@@ -200,12 +200,12 @@ def test_connections_that_the_database_turned_away_are_counted_from_its_log(
     async def scenario() -> None:
         seen = watch_port(Ports().take())
         async with running(DatabaseProbe(seen.watch, "postgres", Reserved(10_000), kept=4, log=log)):
-            await seen.until(lambda: len(sampled(seen)) > 0, 3, "a sample")
+            await seen.until(lambda: len(sampled(seen)) > 0, 20, "a sample")
             with log.open("a") as file:
                 file.write("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute\n")
                 file.write("STATEMENT:  SELECT 'sorry, too many clients already'\n")
                 file.write("FATAL:  sorry, too many clients already\n")
-            await seen.until(lambda: sampled(seen)[-1].refused == 2, 3, "both of them")
+            await seen.until(lambda: sampled(seen)[-1].refused == 2, 20, "both of them")
         assert (sampled(seen)[0].refused, sampled(seen)[0].reserve) == (0, 4)
 
     asyncio.run(scenario())
@@ -226,7 +226,7 @@ def test_known_lines_of_the_log_are_noted_as_they_come(tmp_path: Path) -> None:
         async with running(LogProbe(seen.watch, note)):
             with log.open("w", buffering=1) as file:
                 file.write("boot\n[CRITICAL] WORKER TIMEOUT (pid:12)\n" + "x" * 400 + " WORKER TIMEOUT\n")
-                await seen.until(lambda: len(seen.of(LogNoted)) == 2, 2, "the noted lines")
+                await seen.until(lambda: len(seen.of(LogNoted)) == 2, 20, "the noted lines")
                 first = seen.of(LogNoted)[0]
                 assert (first.what, first.text) == ("worker-timeout", "[CRITICAL] WORKER TIMEOUT (pid:12)")
                 file.write("WORKER TIMEOUT\n" * 3 * NOTED_PER_S)
@@ -256,12 +256,12 @@ def test_an_orchestrator_probes_on_while_answers_are_missing() -> None:
             seen = watch_port(silent.getsockname()[1], ready_probe=spec)
             began_ns = seen.watch.clock.now_ns()
             async with running(OrchestratorProbe(seen.watch, "ready")):
-                await seen.until(lambda: len(seen.of(ProbeAnswered)) >= 5, 5, "five probes")
+                await seen.until(lambda: len(seen.of(ProbeAnswered)) >= 5, 20, "five probes")
                 took_s = (seen.watch.clock.now_ns() - began_ns) / 1e9
         probes = seen.of(ProbeAnswered)
         assert {(one.probe, one.via, one.outcome, one.pid) for one in probes} == {("ready", "fresh", "timeout", -1)}
-        assert took_s < 3  # one after the other would take five times 1.05 s
-        assert all(one.took_s == pytest.approx(1.05, abs=0.3) for one in probes[:5])
+        assert took_s < 4.5  # one after the other would take five times 1.05 s
+        assert all(0.9 < one.took_s < 3 for one in probes[:5])
         assert all(one.took_s >= 0.3 for one in probes)
 
     asyncio.run(scenario())

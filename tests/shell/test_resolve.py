@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from harness.errors import TargetError, UsageError
 from harness.resolve import resolve_settings
 from harness.servers import server_of
 from harness.servers.workers import find_workers
+from harness.system.ports import Ports
 from harness.system.process import clean_env, kill_session
 from harness.target import REFERENCE, load_target
 
@@ -35,7 +35,7 @@ async def app(scope, receive, send):
 
 @pytest.fixture
 def resolve(tmp_path: Path):
-    def ask(options, *, server="gunicorn-uvicorn", config=None, workers=2, python="", timeout_s=30.0, **env):
+    def ask(options, *, server="gunicorn-uvicorn", config=None, workers=2, python="", timeout_s=60.0, **env):
         if config is not None:
             (tmp_path / "gunicorn.conf.py").write_text(config)
         named = f'python = "{python}"\n' if python else ""
@@ -51,9 +51,7 @@ def resolve(tmp_path: Path):
 
 @pytest.fixture
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return Ports().take()
 
 
 @pytest.fixture
@@ -236,14 +234,14 @@ def test_the_workers_of_a_running_server_are_found(resolve, free_port, run, tmp_
     target = load_target(tmp_path / "shakedown.toml", {})
     kind = server_of(server)
     process = run(kind.argv(target, "127.0.0.1", free_port, workers, flags))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(found := find_workers(kind, process.pid, workers)) != workers:
         assert time.monotonic() < end, found
         assert process.poll() is None
         time.sleep(0.05)
     assert (process.pid in found) is (not kind.supervised(workers))
     process.send_signal(signal.SIGTERM)
-    process.wait(15)
+    process.wait(60)
     assert find_workers(kind, process.pid, workers) == []
 
 

@@ -25,7 +25,7 @@ def session(folder: Path, test: str, strict: bool) -> subprocess.CompletedProces
     (folder / "test_subject.py").write_text(test)
     environment = {**os.environ, "SHAKEDOWN_STRICT": "1" if strict else ""}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize("way", SKIPS)

@@ -49,7 +49,7 @@ def talker(prepare: str, **env: str) -> tuple[int, int]:
     """Pid and start time of a process that is no child of ours (`heal` would reap it), prepared and asleep."""
     script = f"import signal, subprocess, sys, time; {prepare}\nprint('up', flush=True); time.sleep(60)"
     command = [sys.executable, "-c", FORK, script]
-    parent = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=10)
+    parent = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=60)
     pid = int(parent.stdout)
     return pid, start_of(pid)
 
@@ -67,12 +67,12 @@ def orphan(session: str, token: str | None) -> tuple[int, int, int]:
     parent = subprocess.Popen(
         command, env={**env, TOKEN: token} if token else env, stdout=subprocess.PIPE, start_new_session=True
     )
-    out, _ = parent.communicate(timeout=10)
+    out, _ = parent.communicate(timeout=60)
     pid = int(out)
     return pid, start_of(pid), parent.pid
 
 
-def is_gone(pid: int, start: int, within_s: float = 3.0) -> bool:
+def is_gone(pid: int, start: int, within_s: float = 20.0) -> bool:
     end = time.monotonic() + within_s
     while is_same(pid, start):
         if time.monotonic() > end:

@@ -36,11 +36,12 @@ def test_a_child_is_in_the_ledger_while_it_lives() -> None:
             entry = open_entries(b.ledger.path)[-1]
             assert (entry.what, entry.name, entry.number("pid")) == ("process", "sleeper", child.pid)
             assert is_same(child.pid, entry.number("start"))
-            await until(lambda: command_of(child.pid) == "sleep 60", 2, "the launcher became the program")
+            await until(lambda: command_of(child.pid) == "sleep 60", 20, "the launcher became the program")
             assert has_mark(child.pid, f"{TOKEN}={b.ledger.token}".encode())
             assert [stat.pid for stat in marked(b.ledger.token)] == [child.pid]
             assert child.stat() is not None
-            assert count_fds(child.pid) == 3  # no descriptor of ours, the ledger's lock least of all
+            # No descriptor of ours, the ledger's lock least of all; a program that has only begun reads its libraries.
+            await until(lambda: count_fds(child.pid) == 3, 20, "it has the standard streams alone")
             assert await child.wait(0.05) is None
             assert await child.end() == -signal.SIGTERM
             assert not child.alive
@@ -54,17 +55,17 @@ def test_a_child_that_ignores_the_question_is_killed_with_its_session() -> None:
             script = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FAMILY
             log = b.folder / "log"
             child = b.spawner.spawn([sys.executable, "-c", script], name="deaf", env=clean_env(), cwd=b.folder, log=log)
-            await until(lambda: len(log.read_text().split()) == 2, 5, "the family is there")
+            await until(lambda: len(log.read_text().split()) == 2, 20, "the family is there")
             near, far = (int(word) for word in log.read_text().split())
             assert {stat.pid for stat in child.children()} == {near, far}
             began = time.monotonic()
             assert await child.end(grace_s=0.3) == -signal.SIGKILL
-            assert 0.3 <= time.monotonic() - began < 2
-            assert _ended(near)
+            assert 0.3 <= time.monotonic() - began < 20
+            await until(lambda: _ended(near), 20, "the near one is gone")
             # A session of its own is beyond `end`; the token finds it.
-            assert [stat.pid for stat in marked(b.ledger.token)] == [far]
+            await until(lambda: [stat.pid for stat in marked(b.ledger.token)] == [far], 20, "the far one alone is left")
             os.kill(far, signal.SIGKILL)
-            await until(lambda: not marked(b.ledger.token), 3, "the far one is gone")
+            await until(lambda: not marked(b.ledger.token), 20, "the far one is gone")
 
     asyncio.run(run())
 
@@ -88,13 +89,13 @@ def test_a_child_dies_with_the_harness(tmp_path: Path) -> None:
         assert harness.stdout is not None
         pid, start = (int(word) for word in harness.stdout.readline().split())
         try:
-            end = time.monotonic() + 5
+            end = time.monotonic() + 20
             while command_of(pid) != "sleep 60":
                 assert time.monotonic() < end
             assert is_same(pid, start)
         finally:
             harness.kill()
-    end = time.monotonic() + 3
+    end = time.monotonic() + 20
     while is_same(pid, start):
         assert time.monotonic() < end, "the child outlives the harness"
 
@@ -104,7 +105,7 @@ def test_a_program_that_is_not_there_says_so_in_its_log() -> None:
         async with bench() as b:
             log = b.folder / "log"
             child = b.spawner.spawn(["/nowhere/x"], name="x", env=clean_env(), cwd=b.folder, log=log)
-            assert await child.wait(5) == 127
+            assert await child.wait(20) == 127
             assert log.read_text() == "/nowhere/x: No such file or directory\n"
             with pytest.raises(MachineError, match="x could not be started"):
                 b.spawner.spawn(["true"], name="x", env=clean_env(), cwd=b.folder / "nowhere")
@@ -124,7 +125,7 @@ def test_pipes_carry_both_ways_and_only_errors_go_to_the_log() -> None:
                 log=log,
                 pipes=True,
             )
-            out, _ = child.popen.communicate(b"hello\n", timeout=5)
+            out, _ = child.popen.communicate(b"hello\n", timeout=20)
             assert (out, log.read_text()) == (b"got hello\n", "oops\n")
             assert child.exit_code == 0
 
@@ -140,7 +141,7 @@ def test_another_owner_has_its_rights_only() -> None:
             command = ["sh", "-c", "id -u; id -g; umask"]
             who = owner if os.geteuid() == 0 else None
             child = b.spawner.spawn(command, name="id", env=clean_env(), cwd=b.folder, log=log, owner=who, umask=0o027)
-            assert await child.wait(5) == 0
+            assert await child.wait(20) == 0
             assert log.read_text().split() == [str(owner.uid), str(owner.gid), "0027"]
 
     asyncio.run(run())
@@ -150,7 +151,7 @@ def test_a_signal_to_a_process_that_has_ended_is_nothing() -> None:
     async def run() -> None:
         async with bench() as b:
             child = b.spawner.spawn(["true"], name="true", env=clean_env(), cwd=b.folder)
-            assert await child.wait(5) == 0
+            assert await child.wait(20) == 0
             child.signal(signal.SIGKILL)
             assert await child.end() == 0
 
@@ -160,7 +161,7 @@ def test_a_signal_to_a_process_that_has_ended_is_nothing() -> None:
 def test_a_zombie_is_not_alive_and_a_reused_pid_is_another() -> None:
     child = subprocess.Popen(["true"])
     try:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         while (stat := read_stat(child.pid)) is not None and stat.alive:
             assert time.monotonic() < end
         assert stat is not None
