@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ import asyncpg
 import httpx
 import jwt
 import psutil
+
+from harness.system.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "rig-secret"
@@ -42,10 +43,12 @@ def wait_until(holds: Callable[[], bool], within_s: float, what: str) -> float:
     return time.monotonic() - started
 
 
+_PORTS = Ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the range from which the kernel takes ports of clients, so that none of them has it a moment later."""
+    return _PORTS.take()
 
 
 class Postgres:
@@ -103,7 +106,7 @@ class Postgres:
         settings = f"listen_addresses=127.0.0.1 port={self.port} unix_socket_directories= max_connections=60".split(" ")
         options = [part for setting in settings for part in ("-c", setting)]
         self.process = self.run(str(self.bin / "postgres"), "-D", str(self.data), *options)
-        wait_until(self.answers, 20, "PostgreSQL answers")
+        wait_until(self.answers, 60, "PostgreSQL answers")
 
     def answers(self) -> bool:
         try:
@@ -116,7 +119,7 @@ class Postgres:
         if self.process is not None:
             self.thaw()
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def family(self) -> list[psutil.Process]:
@@ -292,6 +295,17 @@ class Service:
         assert answer.status_code == 200, answer.text
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
+    def wait_for_line(self, **fields: object) -> dict[str, object]:
+        """The line that has all of these: many are written after their answer has left."""
+        found: list[dict[str, object]] = []
+
+        def is_there() -> bool:
+            found[:] = [line for line in self.lines() if fields.items() <= line.items()]
+            return bool(found)
+
+        wait_until(is_there, 20, f"a line of the log with {fields}")
+        return found[0]
+
     def status(self, path: str) -> int:
         """0 where nothing answers."""
         try:
@@ -317,8 +331,9 @@ class Service:
         return first - started
 
     def lines(self) -> list[dict[str, object]]:
-        """Every line is JSON: a traceback or a plain print fails here."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """Every line is JSON: a traceback or a plain print fails here. The last may still be written."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
 
     def stop(self) -> None:
         if self.process is None:

@@ -48,15 +48,15 @@ def nginx(folder: Path, upstream: int) -> Iterator[int]:
     conf = folder / "nginx.conf"
     conf.write_text(here(CONF, port, upstream, folder))
     command = [NGINX, "-c", str(conf), "-e", str(folder / "error.log")]
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=20)
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60)
     assert checked.returncode == 0, checked.stderr
     process = subprocess.Popen([*command, "-g", "daemon off;"], start_new_session=True)
     try:
-        wait_until(lambda: accepts(port), 10, "nginx accepts")
+        wait_until(lambda: accepts(port), 20, "nginx accepts")
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 def accepts(port: int) -> bool:
@@ -103,17 +103,20 @@ def test_requests_pass_and_bring_one_request_id(front: tuple[str, Service, Path]
     assert re.fullmatch(r"[0-9a-f]{32}", made)
     access = folder / "access.log"
     # both write their line after the answer has left: who reads at once may be earlier
-    wait_until(lambda: {"trip-5", made} <= request_ids(access), 10, "nginx's own lines")
-    wait_until(lambda: {"trip-5", made} <= {str(line.get("request_id")) for line in api.lines()}, 10, "the app's lines")
+    wait_until(lambda: {"trip-5", made} <= request_ids(access), 20, "nginx's own lines")
+    wait_until(lambda: {"trip-5", made} <= {str(line.get("request_id")) for line in api.lines()}, 20, "the app's lines")
     assert "hidden-one" not in access.read_text()
 
 
 def test_metrics_stay_inside_and_large_bodies_outside(front: tuple[str, Service, Path]) -> None:
-    url, api, _ = front
+    url, api, folder = front
     assert api.get("/metrics").status_code == 200
     assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 404
     large = httpx.post(f"{url}/items", content=b"x" * (2**20 + 1), trust_env=False)
     assert large.status_code == 413
+    httpx.get(f"{url}/version", headers={"X-Request-ID": "after-it"}, trust_env=False)
+    wait_until(lambda: "after-it" in request_ids(folder / "access.log"), 20, "nginx's line of what came later")
+    api.wait_for_line(request_id="after-it")
     assert "/items" not in [line.get("path") for line in api.lines()], "nginx itself refused it"
 
 

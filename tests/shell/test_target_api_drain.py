@@ -32,7 +32,7 @@ def send(crowd: ThreadPoolExecutor, api: Service, path: str) -> "Future[httpx.Re
     """A request that is under way: its access line comes at its end, so its connection is what can be seen."""
     before = established(api)
     request = crowd.submit(api.get, path)
-    wait_until(lambda: established(api) > before, 5, "the request is under way")
+    wait_until(lambda: established(api) > before, 20, "the request is under way")
     return request
 
 
@@ -59,7 +59,7 @@ def has_ended(process: psutil.Process) -> bool:
 @pytest.mark.parametrize("whole_group", [False, True], ids=["master", "group"])
 def test_sigterm_drains(postgres: Postgres, pricing: str, tmp_path: Path, whole_group: bool) -> None:
     with (
-        service(postgres.url(), pricing, tmp_path / "log", DRAIN_DELAY_S="2") as api,
+        service(postgres.url(), pricing, tmp_path / "log", DRAIN_DELAY_S="4") as api,
         ThreadPoolExecutor(4) as crowd,
     ):
         api.wait_for("/ready", 200, 20)
@@ -68,15 +68,15 @@ def test_sigterm_drains(postgres: Postgres, pricing: str, tmp_path: Path, whole_
         under_way = [send(crowd, api, "/quotes/late") for _ in range(3)]
         (os.killpg if whole_group else os.kill)(api.process.pid, signal.SIGTERM)
         told_s = time.monotonic()
-        wait_until(lambda: api.status("/ready") == 503, 1, "/ready says 503")
+        wait_until(lambda: api.status("/ready") == 503, 20, "/ready says 503")
         seen = [(api.status("/ready"), api.status("/items"), api.status("/health")) for _ in range(10)]
-        assert time.monotonic() - told_s < 2, "this was to be asked during the drain"
+        assert time.monotonic() - told_s < 4, "this was to be asked during the drain"
         assert seen == [(503, 200, 200)] * 10
         assert [request.result().status_code for request in under_way] == [200] * 3
-        code, _ = leave(api, 10)
+        code, _ = leave(api, 30)
         took_s = time.monotonic() - told_s
         assert code == 0
-        assert 2 <= took_s < 5
+        assert 4 <= took_s < 12
         assert api.status("/health") == 0
         assert not [pid for pid in workers if psutil.pid_exists(pid)]
         text = api.log.read_text()
@@ -107,7 +107,7 @@ def test_a_frozen_database_does_not_hold_the_exit(postgres: Postgres, pricing: s
         postgres.freeze()
         try:
             requests = [crowd.submit(api.get, "/items") for _ in range(8)]
-            wait_until(lambda: api.status("/ready") == 503, 5, "/ready says 503")
+            wait_until(lambda: api.status("/ready") == 503, 20, "/ready says 503")
             assert api.process is not None
             api.process.send_signal(signal.SIGTERM)
             code, took_s = leave(api, 20)
@@ -124,9 +124,9 @@ def test_ctrl_c_leaves_at_once(postgres: Postgres, pricing: str, tmp_path: Path)
         api.wait_for("/ready", 200, 20)
         assert api.process is not None
         os.killpg(api.process.pid, signal.SIGINT)
-        code, took_s = leave(api, 15)
+        code, took_s = leave(api, 30)
         assert code == 0
-        assert took_s < 3
+        assert took_s < 15  # the delay of a drain alone would be 20 s
 
 
 def test_workers_leave_when_their_master_was_killed(postgres: Postgres, pricing: str, tmp_path: Path) -> None:
@@ -135,6 +135,6 @@ def test_workers_leave_when_their_master_was_killed(postgres: Postgres, pricing:
         assert api.process is not None
         workers = [psutil.Process(pid) for pid in api.worker_pids()]
         api.process.kill()
-        api.process.wait(5)
-        wait_until(lambda: all(has_ended(worker) for worker in workers), 5, "the orphans are gone")
+        api.process.wait(30)
+        wait_until(lambda: all(has_ended(worker) for worker in workers), 20, "the orphans are gone")
         assert api.status("/health") == 0

@@ -64,27 +64,27 @@ def test_every_scrape_gives_the_sum_over_all_workers_also_after_one_died(api: Se
     before = requests(api, "/version")
     with ThreadPoolExecutor(8) as crowd:
         list(crowd.map(api.get, ["/version"] * 200))
-    wait_until(lambda: requests(api, "/version") == before + 200, 5, "the last answers are counted")
-    assert workers_that_served(api, "/version") == 2, "one worker alone would prove nothing"
+    wait_until(lambda: requests(api, "/version") == before + 200, 20, "the last answers are counted")
+    wait_until(lambda: workers_that_served(api, "/version") == 2, 20, "one worker alone would prove nothing")
     assert [requests(api, "/version") for _ in range(6)] == [before + 200] * 6
     latency = 'http_request_duration_seconds_count{method="GET",route="/version"}'
     assert [scrape(api)[latency] for _ in range(6)] == [before + 200] * 6
 
     victim, other = api.worker_pids()
     psutil.Process(victim).send_signal(signal.SIGKILL)
-    wait_until(lambda: len(set(api.worker_pids()) - {victim, other}) == 1, 10, "the worker is replaced")
-    wait_until(lambda: api.log.read_text().count("Application startup complete.") == 3, 10, "its successor serves")
+    wait_until(lambda: len(set(api.worker_pids()) - {victim, other}) == 1, 20, "the worker is replaced")
+    wait_until(lambda: api.log.read_text().count("Application startup complete.") == 3, 20, "its successor serves")
     assert [requests(api, "/version") for _ in range(6)] == [before + 200] * 6
     assert api.get("/version").status_code == 200
-    wait_until(lambda: requests(api, "/version") == before + 201, 5, "counting goes on")
+    wait_until(lambda: requests(api, "/version") == before + 201, 20, "counting goes on")
 
 
 def test_labels_are_bounded(api: Service) -> None:
     for n in range(5):
         api.get(f"/nothing/{n}")
         api.get(f"/items/{900_000 + n}")
-    wait_until(lambda: requests(api, "unmatched", 404) == 5, 5, "what no route matches is one label")
-    assert requests(api, "/items/{item_id}", 404) == 5
+    wait_until(lambda: requests(api, "unmatched", 404) == 5, 20, "what no route matches is one label")
+    wait_until(lambda: requests(api, "/items/{item_id}", 404) == 5, 20, "what a route matches is one label")
     names = "\n".join(scrape(api))
     assert "nothing" not in names
     assert "900001" not in names
@@ -94,15 +94,20 @@ def test_labels_are_bounded(api: Service) -> None:
 def test_a_busy_pool_is_told(api: Service, postgres: Postgres) -> None:
     with held(postgres, "LOCK TABLE items IN ACCESS EXCLUSIVE MODE"), ThreadPoolExecutor(48) as crowd:
         crowded = [crowd.submit(api.get, "/items") for _ in range(48)]
-        wait_until(lambda: scrape(api)["database_pool_waiting"] > 0, 5, "requests wait for a connection")
-        seen = scrape(api)
+        seen: dict[str, float] = {}
+
+        def crowded_out() -> bool:
+            seen.update(scrape(api))
+            return seen["database_pool_waiting"] > 0
+
+        wait_until(crowded_out, 20, "requests wait for a connection")
         assert 10 <= seen["database_pool_in_use"] <= seen["database_pool_size"] <= 20
         assert seen["http_requests_in_flight"] >= seen["database_pool_in_use"]
         assert {request.result().status_code for request in crowded} == {503}
-    assert scrape(api)['requests_shed_total{reason="pool"}'] >= 28
-    assert scrape(api)["database_pool_wait_seconds_count"] >= 48
-    wait_until(lambda: scrape(api)["database_pool_in_use"] == 0, 5, "all connections are given back")
-    wait_until(lambda: scrape(api)["http_requests_in_flight"] == 1, 5, "the scrape is the only request")
+    wait_until(lambda: scrape(api)['requests_shed_total{reason="pool"}'] >= 28, 20, "who was turned away is counted")
+    wait_until(lambda: scrape(api)["database_pool_wait_seconds_count"] >= 48, 20, "who has waited is counted")
+    wait_until(lambda: scrape(api)["database_pool_in_use"] == 0, 20, "all connections are given back")
+    wait_until(lambda: scrape(api)["http_requests_in_flight"] == 1, 20, "the scrape is the only request")
 
 
 def test_a_breaker_that_opens_is_told(postgres: Postgres, tmp_path: Path) -> None:
@@ -112,8 +117,10 @@ def test_a_breaker_that_opens_is_told(postgres: Postgres, tmp_path: Path) -> Non
         assert scrape(api)["pricing_breaker_state"] == 0
         for _ in range(12):
             assert api.get("/quotes/anchor").status_code == 503
-        assert scrape(api)["pricing_breaker_state"] == 2
-        assert scrape(api)['requests_shed_total{reason="breaker"}'] > 0
+        wait_until(lambda: scrape(api)["pricing_breaker_state"] == 2, 20, "a breaker is open")
+        wait_until(
+            lambda: scrape(api)['requests_shed_total{reason="breaker"}'] > 0, 20, "who was turned away is counted"
+        )
 
 
 def test_the_folder_is_private_and_goes_with_the_master(api: Service) -> None:

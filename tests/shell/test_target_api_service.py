@@ -158,9 +158,9 @@ def test_a_slow_dependency_costs_two_seconds_and_nothing_else(api: Service) -> N
         answers = [request.result() for request in slow]
     assert {answer.status_code for answer in answers} == {503, 504}  # 503: the bulkhead was full
     assert all("Retry-After" in answer.headers for answer in answers)
-    assert max(answer.elapsed.total_seconds() for answer in answers) < 4
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 8  # the dependency would take 20
     # The breaker of each worker has opened, and closes after one good trial.
-    api.wait_for("/quotes/anchor", 200, 10)
+    api.wait_for("/quotes/anchor", 200, 30)
 
 
 def test_probes_and_version_answer(api: Service) -> None:
@@ -173,6 +173,7 @@ def test_a_request_id_is_taken_over_or_made(api: Service) -> None:
     made = {api.get("/version", asked).headers["X-Request-ID"] for asked in (None, {"X-Request-ID": "a b{}"})}
     assert len(made) == 2
     assert all(len(one) == 32 for one in made)
+    api.wait_for_line(request_id="trip-7")
     lines = [line for line in api.lines() if line.get("request_id") == "trip-7"]
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/version", 200)]
 

@@ -117,7 +117,7 @@ def test_a_migration_that_would_stall_the_service_gives_up_and_can_be_run_again(
     migrate(url, "upgrade", "0001")
     with held(postgres, "LOCK TABLE items IN ACCESS SHARE MODE", "busy"):
         process = alembic(url, "upgrade", "head")
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "lock timeout" in said
     assert tables(postgres, "busy") == ["alembic_version", "idempotency_keys", "items"]
@@ -155,7 +155,7 @@ def test_a_wrong_environment_stops_the_start_and_is_named(changed: dict[str, str
     # One worker: a second that fails while Gunicorn stops for the first makes it end with a traceback and 1.
     environment = {"PATH": os.environ["PATH"], "BIND": f"127.0.0.1:{free_port()}", "WEB_CONCURRENCY": "1"}
     environment |= {name: value for name, value in (GOOD | changed).items() if value is not None}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90)
     said = ended.stdout + ended.stderr
     assert ended.returncode == 3
     assert f"ConfigurationError: Environment variables are missing or wrong: {name}: " in said
@@ -169,6 +169,6 @@ def test_a_service_on_a_database_that_was_not_migrated_says_so_in_its_log(postgr
         answer = api.get("/items")
         assert answer.status_code == 500
         assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
-        wait_until(lambda: "UndefinedTableError" in api.log.read_text(), 5, "the traceback is logged")
+        wait_until(lambda: "UndefinedTableError" in api.log.read_text(), 20, "the traceback is logged")
         (line,) = [line for line in api.lines() if "UndefinedTableError" in str(line.get("exception"))]
         assert line["request_id"] == answer.headers["X-Request-ID"]

@@ -190,7 +190,7 @@ def test_a_crowd_that_signs_in_does_not_stop_the_others(api: Service) -> None:
 def command(postgres: Postgres, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "DATABASE_URL": postgres.url()} | env
     program = [sys.executable, "-m", "target_api.users", *arguments]
-    return subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90)
 
 
 def test_an_operator_adds_a_user_and_sets_its_password(api: Service, postgres: Postgres) -> None:
