@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 APPS = ROOT / "tests" / "bad_apps"
 AUDIT_S = 240.0
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,20 @@ class Audited:
 def audit(
     *rows: str, target: Path | None = None, words: tuple[str, ...] = (), env: Mapping[str, str] | None = None
 ) -> Audited:
-    """`shakedown audit --row …`; of the reference API where no target is named."""
+    """`shakedown audit --row …`; of the reference API where no target is named.
+
+    A machine that others keep busy is not the app's fault, and the audit says so: then it is asked again.
+    """
+    for _ in range(TRIES):
+        told = _audit(*rows, target=target, words=words, env=env)
+        if "the machine was not fit" not in told.told():
+            break
+        if "--out" in words:
+            shutil.rmtree(words[words.index("--out") + 1])
+    return told
+
+
+def _audit(*rows: str, target: Path | None, words: tuple[str, ...], env: Mapping[str, str] | None) -> Audited:
     command = [sys.executable, "-m", "harness.cli.main", "audit", "--json", "--quiet"]
     command += [word for row in rows for word in ("--row", row)]
     command += ["--target", str(target or ROOT / "reference.toml"), *words]

@@ -37,7 +37,7 @@ SCENARIO = Scenario(
     recovery_s=3,
 )
 """
-CLEAN_S = 5.0
+CLEAN_S = 10.0
 # What the command says when a stretch of the run begins, and how long that lasts, as measured on 2 cores.
 STRETCHES = {
     "": 2.0,
@@ -142,7 +142,7 @@ class Started:
             found = [line["pid"] for line in self.ledger() if line.get("do") == "harness"]
             return found[0] if found and isinstance(found[0], int) else -1
 
-        self.wait(lambda: pid() > 0, 10.0, "the harness began")
+        self.wait(lambda: pid() > 0, 60.0, "the harness began")
         return pid()
 
     def wait_ended(self, pid: int) -> None:
@@ -155,7 +155,7 @@ class Started:
     def hang_up(self) -> None:
         """Close our end of its stderr, as `head` does when it has read enough."""
         self._listening = False
-        self._reader.join(10)
+        self._reader.join(30)
 
     def look(self) -> None:
         """Take down what there is of it now."""
@@ -204,7 +204,7 @@ class Started:
 
     def heal(self) -> "subprocess.CompletedProcess[str]":
         words = [sys.executable, "-m", "harness.cli.main", "heal", "--json"]
-        return subprocess.run(words, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(words, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60, check=False)
 
     def document(self, out: str) -> dict[str, Any]:
         """stdout is one JSON document and nothing else."""
@@ -215,7 +215,7 @@ class Started:
     def end(self, within_s: float = 60.0) -> tuple[int, str]:
         """Wait for its end; exit code and stdout."""
         code = self.guardian.wait(within_s)
-        self._reader.join(10)
+        self._reader.join(30)
         out = self.guardian.stdout.read() if self.guardian.stdout and not self.guardian.stdout.closed else b""
         return code, out.decode()
 

@@ -5,7 +5,6 @@ from audit_rig import Audited, audit
 
 pytestmark = pytest.mark.real
 
-TRIES = 4  # a machine that others keep busy is not the app's fault, and the audit says so
 SETTINGS = [
     # An unknown path is a wrong answer alone and under load.
     ("load.requests.0.path=/nowhere", {"smoke", "load-baseline"}),
@@ -19,13 +18,9 @@ def test_the_reference_api_is_tried(reference_audit: Audited) -> None:
     assert told.by_verdict("testing", "declared") == {"ci", "migrations-tried"}, told.told()
 
 
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize(("setting", "fails"), SETTINGS)
 def test_what_is_asked_and_not_kept_fails(setting: str, fails: set[str]) -> None:
-    for _ in range(TRIES):
-        told = audit("testing", words=("--set", setting))
-        if "the machine was not fit" not in told.findings("testing")["load-baseline"]["why"]:
-            break
+    told = audit("testing", words=("--set", setting))
     assert told.failed("testing") == fails, told.told()
     assert told.code == 1
 

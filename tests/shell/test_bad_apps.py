@@ -26,6 +26,8 @@ pytestmark = pytest.mark.real
 ROOT = Path(__file__).parents[2]
 RUN_S = 240.0
 QUICK_S = 600.0
+TRIES = 4
+UNFIT = "machine was not fit"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Ended:
         trial: dict[str, Any] = self.document["trials"][0]
         return trial
 
+    @property
+    def unfit(self) -> list[str]:
+        """The scenarios of which a verdict says that the machine was not fit."""
+        return [t["scenario"] for t in self.document["trials"] if any(UNFIT in v["why"] for v in t["verdicts"])]
+
     def verdict(self, check: str) -> dict[str, Any]:
         return next(verdict for verdict in self.trial["verdicts"] if verdict["check"] == check)
 
@@ -53,7 +60,18 @@ class Ended:
 
 
 def run(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
-    """The command of a user, in a process of its own."""
+    """The command of a user, in a process of its own.
+
+    A machine that others keep busy is not the app's fault, and a verdict says so: then a lone scenario is run again.
+    """
+    for number in range(TRIES):
+        ended = run_once(scenario, target, out / str(number), *more, env=env)
+        if ended.unfit != [scenario]:
+            break
+    return ended
+
+
+def run_once(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
     words = [sys.executable, "-m", "harness.cli.main", "run", scenario, "--target", str(target), "--out", str(out)]
     words += ["--json", "--quiet", "--seed", "7", *more]
     limit_s = QUICK_S if scenario == "quick" else RUN_S
@@ -100,9 +118,14 @@ EVIDENCE = {"blocking_call": names_the_blocking_call, "never_starts": shows_its_
 def test_a_healthy_app_of_another_domain_passes_everything(tmp_path: Path) -> None:
     ended = run("quick", APPS / "bookings.toml", tmp_path / "run")
     assert len(ended.document["trials"]) == 8
-    outcomes = {verdict["verdict"] for trial in ended.document["trials"] for verdict in trial["verdicts"]}
-    assert outcomes == {"pass"}, ended.told()
-    assert (ended.code, ended.document["verdict"]) == (0, "pass"), ended.told()
+    fit = [trial for trial in ended.document["trials"] if trial["scenario"] not in ended.unfit]
+    assert {verdict["verdict"] for trial in fit for verdict in trial["verdicts"]} <= {"pass"}, ended.told()
+    if not ended.unfit:
+        assert (ended.code, ended.document["verdict"]) == (0, "pass"), ended.told()
+    for scenario in ended.unfit:
+        again = run(scenario, APPS / "bookings.toml", tmp_path / scenario)
+        assert by_outcome(again, "pass") == {verdict["check"] for verdict in again.trial["verdicts"]}, again.told()
+        assert (again.code, again.document["verdict"]) == (0, "pass"), again.told()
 
 
 def test_a_fault_that_the_app_goes_around_proves_nothing(tmp_path: Path) -> None:

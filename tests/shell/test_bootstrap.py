@@ -165,7 +165,7 @@ def test_an_interrupted_set_up_is_begun_anew(tmp_path: Path, number: signal.Sign
     root = small_clone(tmp_path)
     with begun(root) as setup:
         setup.send_signal(number)
-        assert setup.wait(30) == status
+        assert setup.wait(60) == status
     assert not (root / ".venv").exists()
     healed(root)
 
@@ -173,11 +173,18 @@ def test_an_interrupted_set_up_is_begun_anew(tmp_path: Path, number: signal.Sign
 def test_two_starts_at_once_share_one_set_up(tmp_path: Path) -> None:
     root = small_clone(tmp_path)
     with begun(root) as first:
-        second = start(root / "shakedown", "second")
+        first.send_signal(signal.SIGSTOP)  # it must not be over before the second has come
+        try:
+            command, pipe = (str(root / "shakedown"), "second"), subprocess.PIPE
+            second = subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, text=True)
+            assert second.stderr is not None
+            assert second.stderr.readline() == "shakedown: another set-up of this folder is going on: waiting for it\n"
+        finally:
+            first.send_signal(signal.SIGCONT)
+        out, more = second.communicate(timeout=500)
         assert first.wait(300) == 0
-    assert second.returncode == 0, second.stderr
-    assert second.stderr == "shakedown: another set-up of this folder is going on: waiting for it\n"
-    assert json.loads(second.stdout)["arguments"] == ["second"]
+    assert (second.returncode, more) == (0, "")
+    assert json.loads(out)["arguments"] == ["second"]
 
 
 def test_an_environment_of_somebody_else_is_used_if_it_fits(tmp_path: Path) -> None:

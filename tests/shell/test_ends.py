@@ -85,7 +85,7 @@ def test_the_guardian_is_killed(tmp_path: Path) -> None:
         if run.guardian.poll() is None:
             run.guardian.kill()
             hit.append(point)
-        run.guardian.wait(5)
+        run.guardian.wait(30)
         run.assert_clean(CLEAN_S, since, "guardian killed")
         assert_no_traceback(run)
 
@@ -104,7 +104,7 @@ def test_both_are_killed_and_heal_does_the_rest(tmp_path: Path) -> None:
         order.shuffle(pids)
         for pid in pids:
             kill(pid)
-        run.guardian.wait(5)
+        run.guardian.wait(30)
         run.wait_ended(harness)
         healed = run.heal()
         assert healed.returncode == 0, healed.stderr
@@ -203,7 +203,7 @@ def test_a_record_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
         run.reach(Point("    warmup", 0.5))
         run.look()
         since = time.monotonic()
-        subprocess.run(["prlimit", f"--pid={run.harness()}", "--fsize=1"], check=True, timeout=10)
+        subprocess.run(["prlimit", f"--pid={run.harness()}", "--fsize=1"], check=True, timeout=60)
         ended, out = run.end(30)
         run.assert_clean(30, since, "record cannot be written")
         assert ended == 3
