@@ -18,7 +18,7 @@ from .facts.phases import baseline_span, driver_done, due_in, recovered_rows
 
 _MIN_SENT = 100
 _NOT_SENT_SHARE = 0.01
-_UNSENT = frozenset({Outcome.NOT_SENT, Outcome.LOST})
+_UNSENT = frozenset({Outcome.NOT_SENT, Outcome.LOST, Outcome.NOT_SENT_LATE})
 
 
 def judge(record: TrialRecord, limits: Limits) -> Verdict:

@@ -15,6 +15,7 @@ from harness.model.request import HEADER_NAME, RequestLine
 
 MAX_CONNECTIONS = 2000
 MAX_ARRIVALS = 20_000_000
+PRECONNECT_FOR_S = 0.1
 
 _PREFIX = re.compile(r"[0-9A-Za-z_.-]+")
 
@@ -44,12 +45,28 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """`ca_file` is a PEM file of authorities in place of the system's. `server_name` is what the certificate must
+    name, and the Host that is sent, where the load goes to an address or through a proxy."""
+
+    ca_file: str = ""
+    verify: bool = True
+    server_name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.server_name.isascii() or not all(c.isalnum() or c in ".-" for c in self.server_name):
+            raise ValueError(f"server_name is the name of a host, not {self.server_name!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A whole load. `connections = 0` means as many as the rate and the timeouts can need.
 
     An arrival that finds every connection busy waits, for at most `queue_timeout_s`; then it counts as not sent.
     `replay` is a file of moments (replay.py) that takes the place of what the segments would give: they say then for
-    how long it is played, and its highest rate.
+    how long it is played, and its highest rate. An arrival that the driver itself comes to later than `late_s` is not
+    sent: a burst of old arrivals is not the load that was asked for. `preconnect` opens connections before the start,
+    as many as the highest rate needs for answers within PRECONNECT_FOR_S.
     """
 
     host: str
@@ -65,6 +82,9 @@ class Profile:
     key_prefix: str = "k"
     pid_header: str = ""
     replay: str = ""
+    late_s: float = 1.0
+    preconnect: bool = False
+    tls: Tls | None = None
 
     def __post_init__(self) -> None:
         if not self.host or not self.host.isascii() or not self.host.isprintable():
@@ -75,7 +95,7 @@ class Profile:
             raise ValueError(f"arrivals are uniform or poisson, not {self.arrivals!r}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is a whole number from 0 up, not {self.seed}")
-        for name in ("timeout_s", "connect_timeout_s", "queue_timeout_s"):
+        for name in ("timeout_s", "connect_timeout_s", "queue_timeout_s", "late_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is more than 0, not {value:g}")
@@ -111,6 +131,10 @@ class Profile:
         mean = self.peak_rps * (self.timeout_s + self.connect_timeout_s)
         return min(MAX_CONNECTIONS, math.ceil(mean + 5 * math.sqrt(mean)) + 1)
 
+    def preconnected(self) -> int:
+        """How many connections are opened before the start."""
+        return min(self.connection_limit(), math.ceil(self.peak_rps * PRECONNECT_FOR_S)) if self.preconnect else 0
+
     def key(self, k: int) -> str:
         return f"{self.key_prefix}-{k}"
 
@@ -122,7 +146,8 @@ class Profile:
         try:
             segments = tuple(Segment(**segment) for segment in raw["segments"])
             requests = tuple(RequestLine.from_dict(line) for line in raw["requests"])
-            return cls(**{**raw, "segments": segments, "requests": requests})
+            tls = Tls(**raw["tls"]) if raw.get("tls") else None
+            return cls(**{**raw, "segments": segments, "requests": requests, "tls": tls})
         except KeyError as error:
             raise ValueError(f"a load profile needs {error.args[0]}") from error
         except TypeError as error:

@@ -21,7 +21,8 @@ class WireRequest:
 
     @classmethod
     def of(cls, line: RequestLine, profile: Profile) -> "WireRequest":
-        host = f"[{profile.host}]" if ":" in profile.host else profile.host
+        name = (profile.tls.server_name if profile.tls else "") or profile.host
+        host = f"[{name}]" if ":" in name else name
         headers = "".join(f"{name}: {value}\r\n" for name, value in line.headers)
         head = f"{line.method} {line.path} HTTP/1.1\r\nHost: {host}:{profile.port}\r\n{headers}"
         return cls(line.name, line.method, head, line.body, frozenset(line.expect), line.expect_json)

@@ -47,8 +47,9 @@ class Outcome(IntEnum):
     """How an arrival ended. The numbers are part of the format: new ones are added at the end.
 
     A connection that ends before the first byte of the answer is told by whether it had carried a request before
-    (reused) or not (fresh). `reset` is an RST or a broken pipe, `eof` an orderly close. LOST is of a sender that died
-    with what it knew; it counts as not sent.
+    (reused) or not (fresh). `reset` is an RST or a broken pipe, `eof` an orderly close. What was not sent found no
+    connection in time, was kept back by a stop, or was too late because the load driver itself was (late). LOST is of
+    a sender that died with what it knew; it counts as not sent.
     """
 
     OK = 0
@@ -73,6 +74,7 @@ class Outcome(IntEnum):
     NOT_SENT_STOP = 19
     WRONG_BODY = 20
     LOST = 21
+    NOT_SENT_LATE = 22
 
 
 class Flag(IntFlag):
@@ -85,7 +87,7 @@ class Flag(IntFlag):
 ANSWERED = frozenset({Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY})
 TIMED_OUT = frozenset({Outcome.CONNECT_TIMEOUT, Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
 UNFINISHED = frozenset({Outcome.UNFINISHED, Outcome.UNFINISHED_CONNECT})
-NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP, Outcome.LOST})
+NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE})
 FAILED = frozenset(Outcome) - ANSWERED - TIMED_OUT - UNFINISHED - NOT_SENT
 
 

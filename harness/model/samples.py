@@ -24,7 +24,7 @@ from harness.model.rows import (
 Times = NDArray[np.int64]
 
 _SECOND_NS = 1_000_000_000
-_UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP, Outcome.LOST}
+_UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Second:
 
 
 def ends_ns(rows: Rows) -> Times:
-    """When each arrival was over. One that was never sent because the load stopped is over when it was due."""
+    """When each arrival was over. One that was kept back by us, by a stop or by lateness, is over when it was due."""
     done = rows["done"]
     return np.where(done < 0, rows["intended"], done)
 
@@ -113,8 +113,8 @@ def quantiles(values_ns: Times) -> Quantiles | None:
 def errors(rows: Rows) -> Share:
     """Everything but an expected answer, of all that could be judged.
 
-    What was cut off by the end of the load is neither good nor bad. An arrival that waited in vain for a connection
-    is an error: whoever sent it got no answer.
+    What was cut off by the end of the load, or not sent because the generator was late, is neither good nor bad. An
+    arrival that waited in vain for a connection is an error: whoever sent it got no answer.
     """
     judged = ~in_group(rows, _UNJUDGED)
     return Share(int(np.count_nonzero(judged & (rows["code"] != Outcome.OK))), int(np.count_nonzero(judged)))

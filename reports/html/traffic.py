@@ -50,7 +50,7 @@ TIMEOUT = Kind("timeout", "timeout", "6 3", TIMED_OUT)
 CUT = Kind("reset or cut", "cut", "2 2", frozenset(Outcome) - _NAMED)
 REFUSED = Kind("refused", "refused", "8 2 2 2", _REFUSED)
 OPEN = Kind("open at the end", "mut", "1 3", UNFINISHED)
-UNSENT = Kind("not sent", "mut", "4 4", frozenset({Outcome.NOT_SENT, Outcome.LOST}))
+UNSENT = Kind("not sent", "mut", "4 4", NOT_SENT - {Outcome.NOT_SENT_STOP})
 
 KINDS = (OK, WRONG, TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
 WITHOUT_ANSWER = (TIMEOUT, CUT, REFUSED, OPEN, UNSENT)

@@ -37,7 +37,7 @@ from harness.model.observation import (
     WorkersSeen,
 )
 from harness.model.record import TrialRecord
-from harness.model.rows import NO_PID, NO_STATUS, PACK, ROW, Outcome, rows_from_bytes
+from harness.model.rows import NO_PID, NO_STATUS, NOT_SENT, PACK, ROW, Outcome, rows_from_bytes
 from harness.model.scenario import Scenario, fault
 from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
 from harness.model.trial import ServerSettings, Trial
@@ -202,7 +202,7 @@ class Story:
             endpoint = (0, 0, 1, 2, 0, 1, 2, 3)[k % 8]
             done = self._reply_request(at_s, LINES[endpoint])
             due, sent = ns(at_s), ns(at_s + done.lag_s)
-            if done.code in (Outcome.NOT_SENT, Outcome.NOT_SENT_STOP):
+            if done.code in NOT_SENT:
                 sent = -1
             end = ns(at_s + done.took_s)
             code, status = done.code, 200 if done.code == Outcome.OK else NO_STATUS

@@ -135,12 +135,23 @@ def test_a_baseline_with_few_answers_shows_nothing() -> None:
         (Done(), "pass", "as scheduled"),
         (Done(0.060, lag_s=0.030), "inconclusive", "send lag p99 30.0 ms (limit 25 ms)"),
         (Done(12.0, Outcome.NOT_SENT), "inconclusive", "are needed to prove the load"),
+        (Done(1.5, Outcome.NOT_SENT_LATE), "inconclusive", "are needed to prove the load"),
     ],
 )
 def test_the_load_must_leave_on_time(done: Done, outcome: str, words: str) -> None:
     verdict = verdict_of(Story(BASELINE, request=lambda at_s, line: done).record(), "load-proven")
     assert verdict.verdict == outcome
     assert words in verdict.why
+
+
+@pytest.mark.parametrize(("every", "outcome"), [(200, "pass"), (20, "inconclusive")])
+def test_few_arrivals_may_be_late_by_the_generator_itself(every: int, outcome: str) -> None:
+    def answer(at_s: float, line: RequestLine) -> Done:
+        return Done(1.5, Outcome.NOT_SENT_LATE) if round(at_s * 40) % every == 0 else Done()
+
+    verdict = verdict_of(Story(BASELINE, rate=40, request=answer).record(), "load-proven")
+    assert verdict.verdict == outcome
+    assert ("% not sent (limit 1 %)" in verdict.why) == (outcome == "inconclusive") or outcome == "pass"
 
 
 def test_lag_while_the_fault_holds_connections_is_not_the_generators() -> None:

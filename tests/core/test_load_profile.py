@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from harness.load.profile import MAX_CONNECTIONS, Profile, Segment
+from harness.load.profile import MAX_CONNECTIONS, Profile, Segment, Tls
 from harness.model.request import RequestLine
 
 
@@ -27,7 +27,12 @@ def test_a_profile_survives_json() -> None:
             "needs": ["postgres"],
         }
     )
-    profile = profile_of(requests=(written,), arrivals="poisson", segments=(Segment(5, 0, 50), Segment.steady(5, 50)))
+    profile = profile_of(
+        requests=(written,),
+        arrivals="poisson",
+        segments=(Segment(5, 0, 50), Segment.steady(5, 50)),
+        tls=Tls("ca.pem", server_name="a.test"),
+    )
     assert Profile.from_dict(json.loads(json.dumps(profile.to_dict()))) == profile
     assert written.stores
     assert written.name == "POST /items"
@@ -40,6 +45,18 @@ def test_connections_are_as_many_as_rate_and_timeouts_can_need() -> None:
     assert profile_of(segments=(Segment.steady(1, 1000),), timeout_s=60).connection_limit() == MAX_CONNECTIONS
 
 
+def test_connections_ahead_are_as_many_as_the_highest_rate_needs() -> None:
+    rising = (Segment(10, 50, 400),)
+    assert profile_of(segments=rising).preconnected() == 0
+    assert profile_of(segments=rising, preconnect=True).preconnected() == 40
+    assert profile_of(segments=rising, preconnect=True, connections=7).preconnected() == 7
+
+
+def test_the_name_of_a_certificate_is_a_name() -> None:
+    with pytest.raises(ValueError, match="server_name"):
+        Tls(server_name="a b")
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
@@ -48,6 +65,7 @@ def test_connections_are_as_many_as_rate_and_timeouts_can_need() -> None:
         ({"arrivals": "closed"}, "uniform or poisson"),
         ({"seed": -1}, "seed"),
         ({"timeout_s": 0.0}, "timeout_s"),
+        ({"late_s": 0.0}, "late_s"),
         ({"timeout_s": float("nan")}, "timeout_s"),
         ({"connections": 100_000}, "connections"),
         ({"key_prefix": 'a"b'}, "key_prefix"),

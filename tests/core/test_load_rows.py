@@ -45,8 +45,8 @@ def test_unknown_is_minus_one_in_every_width() -> None:
 
 
 def test_the_numbers_of_the_outcomes_are_fixed() -> None:
-    assert [outcome.value for outcome in Outcome] == list(range(22))
-    assert (Outcome.OK, Outcome.RESET_REUSED, Outcome.TIMEOUT, Outcome.NOT_SENT_STOP) == (0, 7, 13, 19)
+    assert [outcome.value for outcome in Outcome] == list(range(23))
+    assert (Outcome.OK, Outcome.RESET_REUSED, Outcome.TIMEOUT, Outcome.NOT_SENT_LATE) == (0, 7, 13, 22)
 
 
 def test_every_outcome_is_in_one_group() -> None:
@@ -68,7 +68,7 @@ def test_a_file_cut_anywhere_gives_the_whole_rows_before(
 def test_a_ledger_balances_when_every_arrival_is_there_once() -> None:
     book = ledger(rows_of(*Outcome), len(Outcome))
     assert book.balanced
-    assert (book.answered, book.failed, book.timed_out, book.unfinished, book.not_sent) == (3, 11, 3, 2, 3)
+    assert (book.answered, book.failed, book.timed_out, book.unfinished, book.not_sent) == (3, 11, 3, 2, 4)
     assert book.sent == 19
 
 
@@ -77,7 +77,7 @@ def test_a_ledger_balances_when_every_arrival_is_there_once() -> None:
     [
         (rows_of(0, 0), 3),
         (rows_of(0, 0), 1),
-        (rows_of(0, 22), 2),
+        (rows_of(0, len(Outcome)), 2),
         (rows_from_bytes(packed(0) + packed(0)), 2),
         (rows_from_bytes(packed(0) + packed(0)), 1),
         (rows_of(), 1),

@@ -24,6 +24,7 @@ LOAD = rows_of(
     row(5, 3500, 3500, 3900, Outcome.UNFINISHED, endpoint=1),
     row(6, 4800, -1, -1, Outcome.NOT_SENT_STOP, endpoint=1),
 )
+OURS = row(7, 1400, -1, -1, Outcome.NOT_SENT_LATE)
 
 
 def numbers(rows: Rows) -> list[int]:
@@ -67,6 +68,13 @@ def test_errors_leave_out_what_the_end_of_the_load_cut_off() -> None:
 def test_what_got_no_answer_is_over_the_limit() -> None:
     assert samples.over_limit(LOAD, 100 * MS) == samples.Share(4, 6)
     assert samples.over_limit(LOAD, 500 * MS) == samples.Share(3, 5)
+
+
+def test_what_the_generator_itself_was_late_with_is_no_error() -> None:
+    rows = rows_of(LOAD.tobytes(), OURS)
+    assert samples.errors(rows) == samples.errors(LOAD)
+    assert samples.over_limit(rows, 100 * MS) == samples.over_limit(LOAD, 100 * MS)
+    assert samples.per_second(rows)[1].not_sent == 2
 
 
 def test_requests_open_for_too_long_are_found_also_at_the_end() -> None:

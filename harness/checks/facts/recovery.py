@@ -31,7 +31,7 @@ from .troubles import Trouble, served_until_ns, troubles
 SECOND = 1_000_000_000
 WINDOWS = 3
 _STEP_NS = SECOND // 4
-_UNKNOWN = frozenset({Outcome.NOT_SENT_STOP, Outcome.LOST})
+_OURS = frozenset({Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE})
 _SUPERVISOR_SLACK_NS = 2 * SECOND  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (F05)
 
 
@@ -241,9 +241,10 @@ def _slo_ns(record: TrialRecord) -> int:
 
 
 def _judgeable(rows: Rows, record: TrialRecord) -> Rows:
-    """What the end of the load cut off before it was late is neither good nor bad, nor is what a sender took along."""
+    """What the end of the load cut off before it was late is neither good nor bad, nor is what a sender took along, or
+    was itself late with."""
     cut = in_group(rows, UNFINISHED) & (ends_ns(rows) - rows["intended"] <= _slo_ns(record))
-    kept: Rows = rows[~cut & ~in_group(rows, _UNKNOWN)]
+    kept: Rows = rows[~cut & ~in_group(rows, _OURS)]
     return kept
 
 

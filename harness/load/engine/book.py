@@ -31,7 +31,7 @@ class Book:
         code: Outcome,
         tail: tuple[int, ...],
     ) -> None:
-        """`tail` is status, flags, pid and bytes read. `sent` and `first` may be unknown."""
+        """`tail` is status, flags, pid and bytes read. The moments may be unknown."""
         k, intended, endpoint = job
         origin = self.origin
         status, flags, pid, size = tail
@@ -41,7 +41,7 @@ class Book:
             intended - origin,
             sent - origin if sent != UNKNOWN_NS else UNKNOWN_NS,
             first - origin if first != UNKNOWN_NS else UNKNOWN_NS,
-            done - origin,
+            done - origin if done != UNKNOWN_NS else UNKNOWN_NS,
             code,
             endpoint,
             status,

@@ -1,7 +1,7 @@
 """A TCP connection that carries one request at a time, and says how each ended. Nothing is ever sent twice.
 
 A request leaves by a write on the socket itself while nothing is queued before it: so the stamp that follows is true,
-and a connection that the peer has broken is known at once.
+and a connection that the peer has broken is known at once. Over TLS it is stamped when it is handed to be encrypted.
 """
 
 import asyncio
@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_pid_header",
         "_released_ns",
         "_request",
+        "_tls",
         "_transport",
         "answer",
         "busy",
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._owner, self.number, self._pid_header = owner, number, pid_header
         self._transport: asyncio.Transport | None = None
         self._fd = -1
+        self._tls = False
         self.serial = 0
         self.open = True
         self.busy = self._broken = False
@@ -74,7 +76,7 @@ class Connection(asyncio.Protocol):
         self.busy, self.first = True, UNKNOWN_NS
         wire = request.encode(key)
         try:
-            written = os.write(self._fd, wire)
+            written = 0 if self._tls else os.write(self._fd, wire)
         except BlockingIOError:
             written = 0
         except OSError:
@@ -114,6 +116,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = made = cast(asyncio.Transport, transport)  # uvloop's own is none by inheritance
         self._fd = made.get_extra_info("socket").fileno()
+        self._tls = made.get_extra_info("sslcontext") is not None
         made.set_write_buffer_limits(high=0)
 
     def resume_writing(self) -> None:

@@ -4,7 +4,8 @@
                                     │ none                                        │
                                     └──▶ waiting, in order ◀── takes the next ────┘
 
-What waits for longer than the profile allows is recorded as not sent. After a stop nothing new is sent, what is open
+What waits for longer than the profile allows is recorded as not sent, and so is what this process itself comes to too
+late. After a stop nothing new is sent, what is open
 may end, and every arrival that was left has a row.
 
 Where several engines share the load, epochs say which arrivals are this one's, and a lease how long it may send: one
@@ -30,7 +31,7 @@ from harness.load.replay import open_schedule
 from harness.load.request import WireRequest
 from harness.load.row_writer import RowWriter
 from harness.load.schedule import BLOCK
-from harness.model.rows import Outcome
+from harness.model.rows import UNKNOWN_NS, Outcome
 
 _BURST = 64  # arrivals sent before answers are looked at again
 _TICK_S = 0.01
@@ -53,6 +54,7 @@ class Engine:
         self._requests = [WireRequest.of(line, profile) for line in profile.requests]
         self._pool = Pool(profile, self, self._send, self._not_served)
         self._timeout_ns = int(profile.timeout_s * _SECOND)
+        self._late_ns = int(profile.late_s * _SECOND)
         self._queue_timeout_ns = int(profile.queue_timeout_s * _SECOND)
         self._deadlines: collections.deque[tuple[int, Connection, int]] = collections.deque()
         self._block: list[Job] = []
@@ -96,6 +98,7 @@ class Engine:
         self._started, self._t0, self._book.origin = True, t0_ns, origin_ns
         last = self._schedule.arrivals(self.arrivals - 1, self.arrivals)
         self._end_ns = t0_ns + int(last.intended_ns.sum())
+        self._pool.open_ahead(self._profile.preconnected())
         self._alarm = Alarm()
         loop.add_reader(self._alarm.fd, self._ring)
         self._set_alarm()
@@ -152,7 +155,10 @@ class Engine:
                     return
             self._block.pop()
             self._next = k + 1
-            serve((k, intended, endpoint))
+            if now - intended > self._late_ns:
+                self._book.not_served((k, intended, endpoint), UNKNOWN_NS, Outcome.NOT_SENT_LATE)
+            else:
+                serve((k, intended, endpoint))
         asyncio.get_running_loop().call_soon(self._pump)
 
     def _refill(self) -> bool:

@@ -1,0 +1,177 @@
+"""What the load engine alone can do: TLS, connections ahead of time, arrivals that it came to too late itself."""
+
+import asyncio
+import os
+import signal
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.load.client import ENGINE_DRIVER, LoadDied, LoadDriver, spawn_child
+from harness.load.profile import Profile, Segment, Tls
+from harness.load.rows_file import read_rows
+from harness.model.request import RequestLine
+from harness.model.rows import NO_CONN, Outcome, Rows, ledger
+
+pytestmark = pytest.mark.real
+
+MS = 1_000_000
+DATA = Path(__file__).parents[1] / "data" / "tls"
+AUTHORITY = str(DATA / "certificate.pem")
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Server:
+    """Answers everything at once; an answer to /close is the last one of its connection."""
+
+    def __init__(self) -> None:
+        self.port = self.requests = 0
+        self.connected: list[int] = []
+        self.first_request = 0
+        self.heads: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connected.append(time.monotonic_ns())
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                self.requests += 1
+                self.first_request = self.first_request or time.monotonic_ns()
+                self.heads.append(head)
+                writer.write(ANSWER)
+                if b" /close " in head:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(*, tls: bool = False) -> AsyncIterator[Server]:
+    server, context = Server(), None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(DATA / "certificate.pem", DATA / "key.pem")
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+
+
+def profile_for(port: int, path: str = "/", duration_s: float = 0.5, rate_rps: float = 100, **changes: Any) -> Profile:
+    segments, requests = (Segment.steady(duration_s, rate_rps),), (RequestLine(path, path=path),)
+    return Profile("127.0.0.1", port, segments, requests, **{"timeout_s": 10.0, **changes})
+
+
+async def run_load(profile: Profile, path: Path, lead_ms: int = 50, freeze_s: float = 0.0) -> Rows:
+    async with await LoadDriver.launch(spawn_child, ENGINE_DRIVER) as driver:
+        ready = await driver.prepare(profile, path)
+        await driver.start(time.monotonic_ns() + lead_ms * MS)
+        if freeze_s:
+            await anext(driver.sums())
+            os.kill(driver.pid, signal.SIGSTOP)
+            await asyncio.sleep(freeze_s)
+            os.kill(driver.pid, signal.SIGCONT)
+        done = await driver.wait_done(30)
+    rows = read_rows(path)
+    book = ledger(rows, ready.arrivals)
+    assert book.balanced
+    assert (done.sent, done.not_sent) == (book.sent, book.not_sent)
+    return rows
+
+
+def outcomes(rows: Rows) -> set[Outcome]:
+    return {Outcome(code) for code in rows["code"]}
+
+
+@pytest.mark.parametrize("path", ["/", "/close"])
+def test_a_load_goes_over_tls(tmp_path: Path, path: str) -> None:
+    async def scene() -> None:
+        async with serving(tls=True) as server:
+            tls = Tls(ca_file=AUTHORITY, server_name="service.test")
+            rows = await run_load(profile_for(server.port, path, tls=tls), tmp_path / "rows")
+            assert outcomes(rows) == {Outcome.OK}
+            assert server.requests == len(rows) == 50
+            assert len(server.connected) == (50 if path == "/close" else len(set(rows["conn"].tolist())))
+            assert all(f"Host: service.test:{server.port}".encode() in head for head in server.heads)
+            assert (rows["sent"] >= 0).all()
+            assert (rows["first"] <= rows["done"]).all()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        (Tls(), Outcome.CONNECT_OTHER),
+        (Tls(ca_file=AUTHORITY), Outcome.CONNECT_OTHER),
+        (Tls(verify=False), Outcome.OK),
+    ],
+    ids=["unknown authority", "another name", "not verified"],
+)
+def test_a_certificate_is_verified_unless_told_not_to(tmp_path: Path, tls: Tls, expected: Outcome) -> None:
+    async def scene() -> None:
+        async with serving(tls=True) as server:
+            rows = await run_load(profile_for(server.port, duration_s=0.1, tls=tls), tmp_path / "rows")
+            assert outcomes(rows) == {expected}
+            assert server.requests == (len(rows) if expected == Outcome.OK else 0)
+
+    asyncio.run(scene())
+
+
+def test_a_file_without_certificates_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("nothing")
+
+    async def scene() -> None:
+        async with await LoadDriver.launch(spawn_child, ENGINE_DRIVER) as driver:
+            profile = profile_for(1, tls=Tls(ca_file=str(tmp_path / "empty.pem")))
+            with pytest.raises(LoadDied, match=r"ca_file .*empty\.pem gives no certificates"):
+                await driver.prepare(profile, tmp_path / "rows")
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("tls", [None, Tls(verify=False)], ids=["plain", "tls"])
+def test_connections_can_be_opened_before_the_start(tmp_path: Path, tls: Tls | None) -> None:
+    async def scene() -> None:
+        async with serving(tls=tls is not None) as server:
+            profile = profile_for(server.port, rate_rps=500, preconnect=True, connections=40, tls=tls)
+            rows = await run_load(profile, tmp_path / "rows", lead_ms=1500)
+            assert outcomes(rows) == {Outcome.OK}
+            assert len(server.connected) == 40, "never more than may be open"
+            assert max(server.connected) < server.first_request
+
+    asyncio.run(scene())
+
+
+def test_nobody_to_connect_to_ahead_of_time_is_told_by_the_arrivals(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving() as server:
+            port = server.port
+        rows = await run_load(profile_for(port, preconnect=True), tmp_path / "rows")
+        assert outcomes(rows) == {Outcome.REFUSED}
+
+    asyncio.run(scene())
+
+
+def test_what_the_engine_itself_came_to_too_late_is_not_sent(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving() as server:
+            profile = profile_for(server.port, duration_s=4, late_s=0.5)
+            rows = await run_load(profile, tmp_path / "rows", freeze_s=1.5)
+            late = rows[rows["code"] == Outcome.NOT_SENT_LATE]
+            assert 50 <= len(late) < 350
+            assert (late["conn"] == NO_CONN).all()
+            assert (late["sent"] == -1).all()
+            sent = rows[rows["code"] == Outcome.OK]
+            assert len(sent) + len(late) == len(rows) == 400
+            assert server.requests == len(sent)
+
+    asyncio.run(scene())
