@@ -64,6 +64,10 @@ async def spawn_child(argv: Sequence[str]) -> Child:
     )
 
 
+def _pass_over(_note: Note) -> None:
+    """Nobody asked for notes."""
+
+
 class LoadDriver:
     """One load: launch, prepare, start, sums as they come, then stop or wait for the end.
 
@@ -82,7 +86,7 @@ class LoadDriver:
         self._ready: Ready | None = None
         self._done: Done | None = None
         self._error = ""
-        self.notes: list[Note] = []
+        self.on_note: Callable[[Note], None] = _pass_over
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_last_lines())]
 
     @classmethod
@@ -197,7 +201,7 @@ class LoadDriver:
             case "sum":
                 self._sums.put_nowait(LoadSum.from_dict(message))
             case "note":
-                self.notes.append(Note.from_dict(message))
+                self.on_note(Note.from_dict(message))
             case "done":
                 self._done = Done.from_dict(message)
             case "error":

@@ -205,6 +205,16 @@ def test_no_lease_outlasts_the_border_however_the_silence_falls(tmp_path: Path) 
         assert granted < ns(1) + border * ns(0.01)
 
 
+def test_the_load_is_whole_enough_when_the_last_is_lost_and_another_has_ended_well(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "a", "b")
+    stage.start()
+    assert stage.last("start", "a")["lease_ns"] == stage.last("start", "b")["lease_ns"] == ns(3.5)
+    stage.done("a", now_s=11)
+    stage.pass_time(11.2, 30)
+    assert stage.fleet.over
+    assert not stage.fleet.failure
+
+
 def test_the_only_worker_of_this_machine_is_given_time(tmp_path: Path) -> None:
     stage = Stage(tmp_path, "a")
     stage.start()

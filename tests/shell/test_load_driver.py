@@ -231,7 +231,6 @@ def test_a_stall_is_seen_by_every_request_that_was_due(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-@through_a_master
 def test_as_many_resets_are_counted_as_the_server_made(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server:
@@ -368,7 +367,6 @@ def test_a_signal_ends_the_load_with_a_balance(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-@through_a_master
 def test_rows_can_share_the_clock_of_the_trial(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server, await LoadDriver.launch() as driver:

@@ -96,8 +96,9 @@ class Fleet:
     def start(self, t0_ns: int, origin_ns: int, now_ns: int) -> None:
         self._t0, self._origin = t0_ns, origin_ns
         self._epochs = Epochs.of(member.id for member in self.ready)
-        for member in self.ready:
-            self._begin(member, now_ns)
+        self._count_in(self.ready, now_ns)
+        for member in self.sending:
+            self._begin(member)
 
     def stop(self, drain_s: float, now_ns: int) -> None:
         """The first stop is the end of the load; a later one can only shorten the drain."""
@@ -119,7 +120,7 @@ class Fleet:
                 self.failure = self.failure or f"{member.name} is lost: {why}"
             return
         self._tell("load-worker-lost", f"{member.name} is lost: {why}", {"workers": len(self.sending)})
-        if not self.sending and not self._end_ns:
+        if not self._end_ns and not any(other.sends or other.done for other in self.members):
             self.failure = self.failure or f"{member.name}, the last one, is lost: {why}"
         elif member.in_epochs and not self._end_ns:
             self._share(now_ns)
@@ -215,9 +216,13 @@ class Fleet:
         if self._profile is not None:
             self._send(member.id, "prepare", {"profile": self._profile.to_dict()})
 
-    def _begin(self, member: Member, now_ns: int) -> None:
-        member.started = member.in_epochs = True
-        member.heard_ns = now_ns
+    def _count_in(self, members: list[Member], now_ns: int) -> None:
+        """All of them before any is told: how long a lease is depends on how many there are."""
+        for member in members:
+            member.started = member.in_epochs = True
+            member.heard_ns = now_ns
+
+    def _begin(self, member: Member) -> None:
         self._send(
             member.id,
             "start",
@@ -234,9 +239,7 @@ class Fleet:
         """Workers that came while the load was running."""
         new = [member for member in self.ready if not member.in_epochs]
         if new:
-            for member in new:
-                member.started = member.in_epochs = True
-                member.heard_ns = now_ns
+            self._count_in(new, now_ns)
             self._share(now_ns, new)
             for member in new:
                 self._tell("load-worker-joined", f"{member.name} has joined", {"workers": len(self.sending)})
@@ -247,7 +250,7 @@ class Fleet:
         self._epochs = self._epochs.changed(first, [member.id for member in self.sending])
         for member in self.sending:
             if new and member in new:
-                self._begin(member, now_ns)
+                self._begin(member)
             else:
                 self._send(member.id, "epochs", {"epochs": self._epochs.to_list()})
 

@@ -224,9 +224,9 @@ class Session:
         return _BAD_COMMAND
 
     def _end_all(self) -> None:
-        """Workers are asked by Locust's own message; who is still there then, or never came, is killed."""
+        """Workers are asked by Locust's own message; who is still there then, or never came, or is lost, is killed."""
         self._finished.set()
-        known = {member.pid for member in self._fleet.members}
+        known = {member.pid for member in self._fleet.members if not member.gone}
         for child in self._children:
             if child.pid not in known or self._failed:
                 child.kill()
