@@ -11,12 +11,12 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from harness.calibration import calibrate
 from harness.conductor import Listener, conduct
@@ -62,7 +62,11 @@ def make_run_dir(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a campaign is about: the plan and where it is written."""
+    """What a campaign is about: the plan and where it is written.
+
+    `target_of` gives the target of a trial, where it is not the same for all. What is `finished` was conducted earlier,
+    at `rate_rps`; `more` goes into the manifest. A `search` decides each trial when the one before has its record.
+    """
 
     target: Target
     trials: Sequence[PlannedTrial]
@@ -70,34 +74,81 @@ class Run:
     run_dir: Path
     seed: int
     command: Sequence[str]
+    target_of: Callable[[PlannedTrial], Target] | None = None
+    finished: frozenset[str] = frozenset()
+    rate_rps: float | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
+    search: Callable[[], Iterator[tuple[Target, PlannedTrial]]] | None = None
+
+    def coming(self) -> Iterator[tuple[Target, PlannedTrial]]:
+        """What is left to do, each with its target."""
+        if self.search is not None:
+            yield from self.search()
+            return
+        for trial in self.trials:
+            if trial.slug not in self.finished:
+                yield (self.target_of(trial) if self.target_of else self.target), trial
 
 
 async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
-    """Conduct every trial. The manifest is there before the first one."""
+    """Conduct every trial that is left. The manifest is there before the first one."""
     began = time.monotonic()
-    facts = _facts(run)
+    facts, searched = _facts(run), list[PlannedTrial]()
     write_manifest(run.run_dir, facts)
-    async with Rig(run.target, spawner, watcher.say) as rig:
-        rate_rps = run.target.load.rate_rps
-        if rate_rps is None:
-            rate_rps = await calibrate(rig, run.trials[0], make_calibration_folder(run.run_dir))
-            watcher.say(f"load.rate_rps is not set: {rate_rps:g} requests/s, about half of what was reached")
-        facts = {**facts, "rate_rps": rate_rps}
-        write_manifest(run.run_dir, facts)
-        for planned in run.trials:
-            watcher.trial_began(planned, len(run.trials))
-            folder = trial_folder(run.run_dir, planned.slug)
-            writer = TrialWriter(folder)
-            try:
-                await conduct(rig, planned, writer, watcher, rate_rps=rate_rps)
-            except HarnessError:
-                if folder in trial_folders(run.run_dir):  # else it did not come so far that it could be judged
-                    watcher.trial_ended(planned, folder)
-                raise
-            finally:
-                writer.close()
-            watcher.trial_ended(planned, folder)
+    rate_rps = run.rate_rps or run.target.load.rate_rps
+    async with _Rigs(spawner, watcher) as rigs:
+        for target, planned in run.coming():
+            rig = await rigs.of(target)
+            if planned.rate_rps is None and rate_rps is None:
+                rate_rps = await calibrate(rig, planned, make_calibration_folder(run.run_dir))
+                watcher.say(f"load.rate_rps is not set: {rate_rps:g} requests/s, about half of what was reached")
+            if run.search is not None:
+                searched.append(planned)
+                facts = {**facts, "plan": [_entry(trial) for trial in (*run.trials, *searched)]}
+            facts = {**facts, "rate_rps": rate_rps}
+            write_manifest(run.run_dir, facts)
+            await _conduct(rig, planned, run, watcher, planned.rate_rps or rate_rps or 0.0)
     write_manifest(run.run_dir, {**facts, "wall_s": round(time.monotonic() - began, 1)})
+
+
+class _Rigs:
+    """The parts of one target at a time: consecutive trials of the same target share them."""
+
+    def __init__(self, spawner: Spawner, watcher: Watcher) -> None:
+        self._spawner, self._watcher = spawner, watcher
+        self._rig: Rig | None = None
+
+    async def of(self, target: Target) -> Rig:
+        if self._rig is None or self._rig.target is not target:
+            await self._stop()
+            self._rig = await Rig(target, self._spawner, self._watcher.say).__aenter__()
+        return self._rig
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        if self._rig is not None:
+            rig, self._rig = self._rig, None
+            await rig.stop()
+
+
+async def _conduct(rig: Rig, planned: PlannedTrial, run: Run, watcher: Watcher, rate_rps: float) -> None:
+    watcher.trial_began(planned, len(run.trials))
+    folder = trial_folder(run.run_dir, planned.slug)
+    writer = TrialWriter(folder)
+    try:
+        await conduct(rig, planned, writer, watcher, rate_rps=rate_rps)
+    except HarnessError:
+        if folder in trial_folders(run.run_dir):  # else it did not come so far that it could be judged
+            watcher.trial_ended(planned, folder)
+        raise
+    finally:
+        writer.close()
+    watcher.trial_ended(planned, folder)
 
 
 def run_facts(target: Target, command: Sequence[str]) -> dict[str, object]:
@@ -119,20 +170,24 @@ def _facts(run: Run) -> dict[str, object]:
     return {
         **run_facts(run.target, run.command),
         "seed": run.seed,
-        "rate_rps": run.target.load.rate_rps,
-        "plan": [
-            {
-                "trial": planned.slug,
-                "scenario": planned.scenario.name,
-                "workers": planned.workers,
-                "config": dict(planned.config),
-                "seed": planned.seed,
-                "estimate_s": planned.estimate_s,
-            }
-            for planned in run.trials
-        ],
+        "rate_rps": run.rate_rps or run.target.load.rate_rps,
+        "plan": [_entry(planned) for planned in run.trials],
         "not_applicable": [{"scenario": name, "why": why} for name, why in run.not_applicable],
+        **run.more,
     }
+
+
+def _entry(planned: PlannedTrial) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "trial": planned.slug,
+        "scenario": planned.scenario.name,
+        "workers": planned.workers,
+        "config": dict(planned.config),
+        "seed": planned.seed,
+        "block": planned.block,
+        "estimate_s": planned.estimate_s,
+    }
+    return entry if planned.rate_rps is None else {**entry, "rate_rps": planned.rate_rps}
 
 
 def _versions() -> Mapping[str, str]:

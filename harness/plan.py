@@ -55,36 +55,38 @@ def plan(
     for repetition in range(repeat):
         for count in workers:
             for scenario in scenarios:
-                if why := _why_not(scenario, target, count) or _unable(scenario, target, unable or {}):
+                if why := why_not(scenario, target, count, unable or {}):
                     refused[scenario.name, why] = None
                     continue
-                trials.append(_trial(len(trials) + 1, scenario, target, count, overrides, seed, repetition))
+                trials.append(plan_trial(len(trials) + 1, scenario, target, count, overrides, seed, repetition))
     return Plan(tuple(trials), tuple(refused))
 
 
-def _trial(
+def plan_trial(
     index: int,
     scenario: Scenario,
     target: Target,
     workers: int,
     overrides: Mapping[str, Scalar],
     seed: int,
-    repetition: int,
+    block: int,
 ) -> PlannedTrial:
+    """One trial of a plan. Whatever is varied, its load is that of the others in its block."""
     own = _for_target(scenario, target)
     return PlannedTrial(
         index=index,
         scenario=own,
         workers=workers,
         config=_config(scenario, target, workers, overrides),
-        seed=_seed(seed, scenario.name, repetition),
+        seed=_seed(seed, scenario.name, block),
         estimate_s=length_s(own),
+        block=block,
     )
 
 
-def _seed(seed: int, name: str, repetition: int) -> int:
-    """The same for every number of workers: what is compared gets the same load."""
-    digest = hashlib.blake2b(f"{seed}/{name}/{repetition}".encode(), digest_size=4).digest()
+def _seed(seed: int, name: str, block: int) -> int:
+    """The same for every configuration: what is compared gets the same load."""
+    digest = hashlib.blake2b(f"{seed}/{name}/{block}".encode(), digest_size=4).digest()
     return int.from_bytes(digest) >> 1
 
 
@@ -105,8 +107,8 @@ def _shown(key: str, value: Scalar) -> Scalar:
     return "(set)" if secret else value
 
 
-def _why_not(scenario: Scenario, target: Target, workers: int) -> str:
-    """The reason why a scenario cannot be run on this target, or nothing."""
+def why_not(scenario: Scenario, target: Target, workers: int, unable: Mapping[str, str]) -> str:
+    """The reason why a scenario cannot be run on this target, or here, or nothing. `unable` as of `plan`."""
     if workers < scenario.min_workers:
         return f"it needs {scenario.min_workers} workers or more, and there {'is' if workers == 1 else 'are'} {workers}"
     for wanted in scenario.requires:
@@ -120,7 +122,7 @@ def _why_not(scenario: Scenario, target: Target, workers: int) -> str:
             return why
         if why := _not_taken(use, target, workers):
             return why
-    return ""
+    return _unable(scenario, target, unable)
 
 
 def _unable(scenario: Scenario, target: Target, unable: Mapping[str, str]) -> str:

@@ -14,11 +14,13 @@ from harness.cli.results import (
     run_directory,
     show,
     show_audit,
+    show_comparison,
     write_text,
 )
 from harness.cli.results import target_of as target_of_run
-from harness.record import is_audit
+from harness.record import is_audit, read_manifest
 from reports.audit.junit import audit_junit
+from reports.compare.view import is_comparison
 from reports.junit import junit_xml
 
 
@@ -37,6 +39,8 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
     verdicts = judge_run(folder)
     if junit:
         write_text(Path(junit), junit_xml(target_of_run(folder), verdicts))
+    if is_comparison(read_manifest(folder).facts):
+        return show_comparison(folder, as_json)
     show(folder, verdicts, as_json)
     return exit_code(verdicts)
 

@@ -19,9 +19,16 @@ from reports.audit.document import audit_document
 from reports.audit.junit import audit_junit
 from reports.audit.page import audit_page
 from reports.audit.text import audit_text
+from reports.compare.document import compare_document
+from reports.compare.text import compare_text
+from reports.compare.view import is_comparison, view_comparison
 from reports.document import run_document, run_verdict
 from reports.html.page import render
 from reports.junit import junit_xml
+from reports.sweep.document import sweep_document
+from reports.sweep.page import sweep_page
+from reports.sweep.text import sweep_text
+from reports.sweep.view import is_sweep, view_sweep
 from reports.text import summarise
 from reports.view import read_run
 
@@ -42,6 +49,11 @@ def target_of(run_dir: Path) -> str:
 
 
 def document(run_dir: Path, verdicts: Sequence[TrialVerdict]) -> dict[str, object]:
+    if is_comparison(read_manifest(run_dir).facts):
+        run = read_run(run_dir, judge_trial)
+        return compare_document(run, view_comparison(run))
+    if is_sweep(read_manifest(run_dir).facts):
+        return sweep_document(view_sweep(read_run(run_dir, judge_trial)))
     return run_document(str(run_dir), target_of(run_dir), verdicts)
 
 
@@ -76,8 +88,7 @@ def show_audit(run_dir: Path, rows: Sequence[RowVerdict], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(audit_document(str(run_dir), target, rows, verdict)))
         return
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    click.echo(audit_text(str(run_dir), target, rows, verdict, ascii_only=plain), nl=False)
+    click.echo(audit_text(str(run_dir), target, rows, verdict, ascii_only=_needs_ascii()), nl=False)
 
 
 def write_page(run_dir: Path, path: Path) -> None:
@@ -85,7 +96,12 @@ def write_page(run_dir: Path, path: Path) -> None:
         rows = judge_audit(run_dir)
         write_text(path, audit_page(str(run_dir), read_manifest(run_dir).facts, rows, of_audit(rows)))
         return
-    write_text(path, render(read_run(run_dir, judge_trial)))
+    run = read_run(run_dir, judge_trial)
+    if is_sweep(run.facts):
+        compared = view_comparison(run) if is_comparison(run.facts) else None
+        write_text(path, sweep_page(view_sweep(run), compared))
+        path = path.with_name("trials.html")
+    write_text(path, render(run))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,13 +111,30 @@ def write_text(path: Path, text: str) -> None:
         raise MachineError(f"{path} cannot be written: {error.strerror}.") from error
 
 
+def show_comparison(run_dir: Path, as_json: bool) -> int:
+    """As `show`, for a comparison; its exit code."""
+    run = read_run(run_dir, judge_trial)
+    view = view_comparison(run)
+    if as_json:
+        click.echo(json.dumps(compare_document(run, view)))
+    else:
+        click.echo(compare_text(view, str(run_dir), _needs_ascii()), nl=False)
+    return _EXIT[view.outcome]
+
+
+def _needs_ascii() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+
+
 def show(run_dir: Path, verdicts: Sequence[TrialVerdict], as_json: bool) -> None:
     """The result on stdout: one JSON document, or the summary for a person."""
     if as_json:
         click.echo(json.dumps(document(run_dir, verdicts)))
         return
-    stream = sys.stdout
-    plain = (stream.encoding or "").lower().replace("-", "") != "utf8"
+    stream, plain = sys.stdout, _needs_ascii()
+    if is_sweep(read_manifest(run_dir).facts):
+        click.echo(sweep_text(view_sweep(read_run(run_dir, judge_trial)), plain), nl=False)
+        return
     text = summarise(str(run_dir), target_of(run_dir), verdicts, color=stream.isatty(), ascii_only=plain)
     click.echo(text, nl=False)
 

@@ -31,7 +31,7 @@ from scenarios import SCENARIOS, SUITES
 
 
 @click.command()
-@click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=lambda *_: _completions())
+@click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=lambda *_: name_completions())
 @click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
 @click.option("--backend", type=click.Choice(["process"]), default="process", show_default=True, help="How it is run.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
@@ -69,7 +69,7 @@ def run(
     overrides = read_overrides(settings, workers)
     path = find_target(Path(target_file) if target_file else None, Path.cwd())
     target = load_target(path, overrides)
-    chosen = _choose(names)
+    chosen = choose_scenarios(names)
     used_seed = seed if seed is not None else random.randrange(1, 2**31)
     planned = plan(
         chosen,
@@ -80,7 +80,7 @@ def run(
         overrides=overrides,
         unable=unable(use for scenario in chosen for use in scenario.faults),
     )
-    _check_faults(planned, target)
+    check_faults(planned, target)
     if not planned.trials:
         return _nothing_applies(planned, as_json)
     if dry_run:
@@ -90,7 +90,7 @@ def run(
     command = _command(names, path, planned, repeat, used_seed)
     facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, command)
     total_s = sum(trial.estimate_s for trial in planned.trials)
-    watcher = _watcher(quiet, total_s)
+    watcher = make_watcher(quiet, total_s)
     with watcher:
         watcher.say(f"target {target.name} ({target.source}), seed {used_seed}, about {total_s:.0f} s")
         for name, why in planned.not_applicable:
@@ -100,7 +100,7 @@ def run(
         raise Interrupted(f"interrupted; the record so far is in {run_dir}", interrupted)
     verdicts: list[TrialVerdict] = watcher.verdicts
     if failure is not None:
-        _show_so_far(run_dir, verdicts, junit, as_json)
+        show_so_far(run_dir, verdicts, junit, as_json)
         raise failure
     write_reports(run_dir, verdicts, junit)
     show(run_dir, verdicts, as_json)
@@ -117,7 +117,7 @@ def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, seed:
     return ["shakedown", "run", *names, f"--target={path}", *workers, *settings, *repeats, f"--seed={seed}"]
 
 
-def _show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:
+def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:
     """What was judged before the run failed; that this fails too (a full disk) is not what is to be told."""
     if not verdicts:
         return
@@ -127,7 +127,7 @@ def _show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None
         show(run_dir, verdicts, as_json)
 
 
-def _choose(names: Sequence[str]) -> list[Scenario]:
+def choose_scenarios(names: Sequence[str]) -> list[Scenario]:
     """Scenarios by name, suite or file, in the order given."""
     by_name = {scenario.name: scenario for scenario in SCENARIOS}
     chosen: list[Scenario] = []
@@ -167,7 +167,7 @@ def _load_file(path: Path) -> Scenario:
     return scenario
 
 
-def _check_faults(planned: Plan, target: Target) -> None:
+def check_faults(planned: Plan, target: Target) -> None:
     """Every fault is known, its parameters are in bounds, and the part that it hurts is of the right kind."""
     for trial in planned.trials:
         for use in trial.scenario.faults:
@@ -188,7 +188,7 @@ def _nothing_applies(planned: Plan, as_json: bool) -> int:
     return 2
 
 
-def _watcher(quiet: bool, total_s: float) -> Quiet:
+def make_watcher(quiet: bool, total_s: float) -> Quiet:
     def judge(folder: Path) -> TrialVerdict:
         return judge_trial(read_trial(folder))
 
@@ -197,5 +197,5 @@ def _watcher(quiet: bool, total_s: float) -> Quiet:
     return OnTerminal(judge, total_s) if sys.stderr.isatty() else Plain(judge)
 
 
-def _completions() -> list[str]:
+def name_completions() -> list[str]:
     return [scenario.name for scenario in SCENARIOS] + list(SUITES)

@@ -6,12 +6,14 @@ from importlib.metadata import version
 
 import click
 
-from harness.cli import audit, doctor, heal, judge, list_, report, run
+from harness.cli import audit, compare, doctor, heal, judge, list_, report, run, sweep
 
 VERBS: tuple[click.Command, ...] = (
     doctor.doctor,
     list_.list_,
     run.run,
+    sweep.sweep,
+    compare.compare,
     audit.audit,
     judge.judge,
     report.report,
@@ -30,6 +32,8 @@ def cli() -> None:
       shakedown list                   the scenarios, faults and checks
       shakedown run quick              the reference API through all of the quick suite
       shakedown run db-refused --target my.toml     one scenario, your own app
+      shakedown sweep baseline --vary workers=1,2,4    several configurations, side by side
+      shakedown compare workers=2 workers=4            is it better, is it worse?
       shakedown audit                  the deployment checklist, row by row, against the live service
 
     \b

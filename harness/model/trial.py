@@ -13,7 +13,11 @@ from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """An entry of the plan. `config` holds the effective values that were varied or overridden, by key."""
+    """An entry of the plan. `config` holds the effective values that were varied or overridden, by key.
+
+    `block` numbers the repetition: trials of the same block are compared with each other. `rate_rps` is the trial's own
+    rate, where it is not the run's.
+    """
 
     index: int
     scenario: Scenario
@@ -21,6 +25,8 @@ class PlannedTrial:
     config: Mapping[str, Scalar]
     seed: int
     estimate_s: float
+    block: int = 0
+    rate_rps: float | None = None
 
     @property
     def slug(self) -> str:

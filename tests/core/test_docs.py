@@ -207,7 +207,6 @@ def test_the_options_of_a_verb_are_told(verb: click.Command) -> None:
 
 def test_no_verb_is_missing_or_invented() -> None:
     told = re.findall(r"^    shakedown ([a-z]+)", page("command-line.md"), re.MULTILINE)
-    assert told == ["run", "audit", "judge", "report", "list", "doctor", "heal"]
     assert sorted(told) == sorted(str(verb.name) for verb in VERBS)
 
 

@@ -1,0 +1,141 @@
+"""`shakedown compare BASE NEW`: two configurations under the same load, in pairs; exit 1 when NEW is worse."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from harness.campaign import Run, make_run_dir
+from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.planned import show_plan
+from harness.cli.results import judge_run, show_comparison, write_reports
+from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
+from harness.cli.stored import compare_stored
+from harness.cli.swept import conduct_swept, held, left_s
+from harness.errors import UsageError
+from harness.faults import unable
+from harness.model.target import Scalar, Target
+from harness.plan_sweep import SweepPlan, Variation, plan_sweep
+from harness.target import find_target, load_target, read_override
+from harness.tuning.metrics import METRICS
+
+_NAMES = [metric.name for metric in METRICS if metric.name != "error_rate"]
+
+
+@click.command()
+@click.argument("base", metavar="BASE")
+@click.argument("new", metavar="NEW")
+@click.option("--scenario", "names", multiple=True, shell_complete=lambda *_: name_completions(), help="[baseline]")
+@click.option("--repeat", type=click.IntRange(1, 100), default=5, show_default=True, help="Pairs of trials.")
+@click.option("--metric", type=click.Choice(_NAMES), default="p50_ms", show_default=True, help="What decides.")
+@click.option("--minimal", type=click.FloatRange(0, 100), default=5.0, show_default=True, help="Percent that matter.")
+@click.option("--target", "target_file", type=click.Path(), help="Target file of settings; see docs/target-file.md.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key in both.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of order and load; random by default, and told.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
+@click.option("--insist", is_flag=True, help="Describe stored runs of different machines or versions all the same.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")
+def compare(
+    base: str,
+    new: str,
+    names: tuple[str, ...],
+    repeat: int,
+    metric: str,
+    minimal: float,
+    target_file: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    out: Path | None,
+    insist: bool,
+    as_json: bool,
+    quiet: bool,
+    dry_run: bool,
+) -> int:
+    """Is NEW better or worse than BASE? Each is a setting, a target file, or a run directory.
+
+    Settings and target files are run in randomised pairs under the same load; the change has an interval, and what is
+    too small to matter or to be seen is no difference. Exit codes: 0 better or no difference seen, 1 worse,
+    2 inconclusive or not comparable. Two run directories are only described: they were not run side by side.
+
+    \b
+    shakedown compare workers=2 workers=4
+    shakedown compare gunicorn.timeout=30 gunicorn.timeout=2,workers=3 --scenario worker-frozen
+    shakedown compare before.toml after.toml --metric goodput_rps --repeat 8
+    shakedown compare runs/monday runs/tuesday
+    """
+    ledger = inherited_ledger("compare")
+    stored = [Path(side).is_dir() for side in (base, new)]
+    if all(stored):
+        return compare_stored(Path(base), Path(new), insist, as_json)
+    if any(stored):
+        raise UsageError("A run directory is compared with a run directory: trials of today need a partner of today.")
+    used = seed if seed is not None else random.randrange(1, 2**31)
+    common = read_overrides(settings, None)
+    sides = [_side("base", base, target_file, common), _side("new", new, target_file, common)]
+    _check_comparable(sides[0].target, sides[1].target)
+    chosen = choose_scenarios(names or ("baseline",))
+    cannot = unable(use for scenario in chosen for use in scenario.faults)
+    planned = plan_sweep(chosen, sides, repeat, used, cannot)
+    if not planned.plan.trials:
+        raise UsageError("; ".join(f"{name} does not apply: {why}" for name, why in planned.plan.not_applicable))
+    check_faults(planned.plan, sides[0].target)
+    if dry_run:
+        show_plan(planned.plan, sides[0].target.name, used, as_json)
+        return 0
+    run_dir = make_run_dir(out, "compare")
+    asked = {"base": base, "new": new, "metric": metric, "minimal": minimal / 100}
+    run = _run(planned, run_dir, used, asked, ["shakedown", "compare", *_typed(base, new, names, repeat, metric, used)])
+    with held(run_dir):
+        conduct_swept(run, ledger, make_watcher(quiet, left_s(run)), None, as_json, "")
+        write_reports(run_dir, judge_run(run_dir), None)
+        return show_comparison(run_dir, as_json)
+
+
+def _side(name: str, text: str, target_file: str | None, common: Mapping[str, Scalar]) -> Variation:
+    """A setting `KEY=VALUE[,KEY=VALUE…]` of the target, or a target file."""
+    if "=" in text:
+        own = dict(read_override(part) for part in text.split(","))
+        path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    else:
+        own, path = {}, Path(text)
+        if not path.is_file():
+            raise UsageError(
+                f"{text} is no setting KEY=VALUE, no target file and no run directory; BASE and NEW take one of them."
+            )
+    overrides = {**common, **own}
+    return Variation({"compared": name, **own}, overrides, load_target(path, overrides))
+
+
+def _check_comparable(base: Target, new: Target) -> None:
+    """Both must be under the same load, or their difference is the load's."""
+    if base.load.requests != new.load.requests:
+        raise UsageError("BASE and NEW differ in [load] requests, so their difference would be the load's.")
+    if base.load.rate_rps != new.load.rate_rps:
+        raise UsageError(
+            f"BASE and NEW differ in load.rate_rps ({base.load.rate_rps}, {new.load.rate_rps});"
+            " set one for both: --set load.rate_rps=…"
+        )
+
+
+def _run(planned: SweepPlan, run_dir: Path, seed: int, asked: Mapping[str, object], command: Sequence[str]) -> Run:
+    keys = ["compared"]
+    return Run(
+        target=planned.variations[0].target,
+        trials=planned.plan.trials,
+        not_applicable=planned.plan.not_applicable,
+        run_dir=run_dir,
+        seed=seed,
+        command=command,
+        target_of=planned.target_of,
+        more={"compare": asked, "sweep": {"keys": keys, "variations": [["base"], ["new"]]}},
+    )
+
+
+def _typed(base: str, new: str, names: Sequence[str], repeat: int, metric: str, seed: int) -> list[str]:
+    scenarios = [f"--scenario={name}" for name in names]
+    return [base, new, *scenarios, f"--repeat={repeat}", f"--metric={metric}", f"--seed={seed}"]

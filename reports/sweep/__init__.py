@@ -1,0 +1,1 @@
+"""What a sweep says: its configurations side by side."""
