@@ -41,6 +41,8 @@ def applies(record: TrialRecord) -> str | None:
         return "the server was killed, and not asked to end"
     if ends_server(record.trial) or any(seen.accepted_ns >= 0 for seen in record.of(InFlightEnded)):
         return None
+    if any(seen.ended_by == "itself" for seen in record.of(ServerStopped)):
+        return None
     return "no request could be held open across SIGTERM"
 
 

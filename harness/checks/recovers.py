@@ -85,7 +85,7 @@ def _missing(seen: Recovery) -> str:
     if seen.requests_late:
         parts.append(f"three good seconds of requests {_text(seen, seen.requests_ns)}")
     if seen.worker_late:
-        due_s = (seen.worker_due_ns - seen.lift_ns) / 1e9
+        due_s = max(0, seen.worker_due_ns - seen.lift_ns) / 1e9
         parts.append(f"the hurt worker made good {_text(seen, seen.worker_ns)} (limit {due_s:.1f} s)")
     return ", ".join(parts)
 

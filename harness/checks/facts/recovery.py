@@ -172,9 +172,13 @@ def _unwatched(record: TrialRecord, found: Sequence[Trouble], span: Span) -> tup
     if not np.any((due >= span.start_ns) & (due < span.end_ns)):
         missing.append("no request was due")
     if any(trouble.what == "worker" for trouble in found):
-        if not any(seen.done_ns >= span.start_ns for seen in record.of(WorkersSeen)):
+        looks = [seen for seen in record.of(WorkersSeen) if seen.done_ns >= span.start_ns]
+        if not looks:
             missing.append("the workers were not listed")
-        if not any(seen.via == "pinned" and seen.done_ns >= span.start_ns for seen in record.of(ProbeAnswered)):
+        nobody_left = bool(looks) and not any(seen.pids for seen in looks)  # so there was nobody to ask
+        if not nobody_left and not any(
+            seen.via == "pinned" and seen.done_ns >= span.start_ns for seen in record.of(ProbeAnswered)
+        ):
             missing.append("no worker was asked over a connection of its own")
     return tuple(missing)
 
