@@ -180,4 +180,23 @@ CASES = (
         finds=("F60",),
         base="desk",
     ),
+    Case(
+        "one_breaker",
+        "dependency-errors",
+        {"error-budget": "the defect: while the breaker of the rates is open, nobody gets anything"},
+        finds=("F59",),
+        base="desk_rates",
+        tested=True,
+    ),
+    Case(
+        "needs_database",
+        "worker-killed-while-database-down",
+        {
+            "recovers": "the defect: one worker that cannot start without the database ends the server",
+            "graceful-shutdown": "so it had ended before it was asked to",
+            "error-budget": "what needs no database is refused too",
+            "latency-slo": "and what is refused is not answered in time",
+        },
+        finds=("F12", "F13"),
+    ),
 )
