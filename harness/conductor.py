@@ -12,21 +12,24 @@ end early when the answer is known; limits are deadlines. One queue takes all ob
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Literal, Protocol
 
 from harness import timeline
 from harness.backends.process import ProcessDeployment
-from harness.booting import until_up
-from harness.deployment import Stopped
+from harness.booting import BOOT_S, until_up
+from harness.deployment import Deployment, Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.load.shape import segments_of
 from harness.loading import Load, make_profile
+from harness.model.fault_traits import has_trait
 from harness.model.observation import (
     PROXY_RENEWED,
     BootEnded,
@@ -53,6 +56,7 @@ from harness.probes import (
     Watch,
     take_stack,
 )
+from harness.probes.inflight import FIRST_KEY
 from harness.record import TrialWriter
 from harness.rig import Rig
 from harness.stagehand import Prepared, Stagehand
@@ -106,6 +110,7 @@ class Conductor:
         self._proofs: list[asyncio.Task[None]] = []
         self._load: Load | None = None
         self._lines = trial.requests
+        self._keys = itertools.count(FIRST_KEY)
         self._renewed = len(rig.toxiproxy.renewed)
 
     def emit(self, observation: Observation) -> None:
@@ -175,7 +180,8 @@ class Conductor:
         uses = self.trial.scenario.faults
         ends_server = timeline.ends_server(self.trial.scenario)
         await self._warm_up(deployment)
-        stage = self.hand.stage(deployment, self.prepared, self._lines, self.trial.rate_rps)
+        boot = partial(self._boot_again, deployment)
+        stage = self.hand.stage(deployment, self.prepared, self._lines, self.trial.rate_rps, boot)
         self._phase("baseline", self.trial.scenario.baseline_s)
         await asyncio.sleep(self.trial.scenario.baseline_s)
         if uses and not ends_server:
@@ -198,6 +204,16 @@ class Conductor:
         self.emit(BootEnded(not why, why, tail, sent_ns, self.clock.now_ns()))
         return deployment if not why else None
 
+    async def _boot_again(self, deployment: ProcessDeployment, ready: bool) -> str:
+        """Start a server that a fault has ended; the reason why it is not up, or nothing."""
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            return "The run was interrupted."
+        sent_ns = self.clock.now_ns()
+        deployment.start_again()
+        why = await until_up(deployment, self.trial.live, self.trial.ready if ready else None, self.trial.workers)
+        self.emit(BootEnded(not why, why, deployment.log_tail() if why else "", sent_ns, self.clock.now_ns()))
+        return why
+
     async def _warm_up(self, deployment: ProcessDeployment) -> None:
         """Probes and load on, until the figures are steady."""
         scenario = self.trial.scenario
@@ -208,6 +224,7 @@ class Conductor:
         length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
         if timeline.ends_server(scenario):
             length += self._grace_s()
+        length += sum(self._grace_s() + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
         segments = segments_of(self.trial.shape, self.trial.rate_rps, length)
         where, connections = deployment.ingress, self.rig.target.load.connections
         profile = make_profile(self.trial, self._lines, where, segments, connections, self.trial.shape)
@@ -220,15 +237,20 @@ class Conductor:
         """Apply, prove and lift each fault at its time. Lifts happen whatever else does."""
         uses = self.trial.scenario.faults
         self._phase("fault", self.trial.scenario.faults_end_s)
-        actors = [(use, self._spec(use).build(use, stage)) for use in uses]
-        await asyncio.gather(*(self._one_fault(use, actor) for use, actor in actors))
+        actors = [(use, self._spec(use).build(use, stage), self._held(use, stage)) for use in uses]
+        await asyncio.gather(*(self._one_fault(use, actor, held) for use, actor, held in actors))
 
-    async def _one_fault(self, use: FaultUse, actor: Actor) -> None:
+    def _held(self, use: FaultUse, stage: Stage) -> HeldRequests | None:
+        if not has_trait(use.id, "drains"):
+            return None
+        return HeldRequests(self._watch(stage.deployment), stage, self._lines, self._keys)
+
+    async def _one_fault(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
         await asyncio.sleep(use.at_s)
         began = time.monotonic()
         proof: asyncio.Task[None] | None = None
         try:
-            await self._apply(use, actor)  # what was cut off in the middle of it is lifted too
+            await self._apply(use, actor, held)  # what was cut off in the middle of it is lifted too
             proof = asyncio.create_task(self._prove(use, actor))
             end_s = use.for_s if use.for_s is not None else self.trial.scenario.faults_end_s - use.at_s
             await asyncio.sleep(max(0.0, end_s - (time.monotonic() - began)))
@@ -238,8 +260,9 @@ class Conductor:
                 proof.cancel()
             await self._change(use, "lift", _done(actor.lift))
 
-    async def _apply(self, use: FaultUse, actor: Actor) -> None:
-        await self._change(use, "apply", _done(actor.apply))
+    async def _apply(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
+        apply = partial(self._change, use, "apply", _done(actor.apply))
+        await (apply() if held is None else held.across(apply))
 
     async def _prove(self, use: FaultUse, actor: Actor) -> None:
         await asyncio.sleep(timeline.PROVE_AFTER_S)
@@ -270,7 +293,7 @@ class Conductor:
         watch, load = self._watch(deployment), self._need_load()
         if not under_load:
             await load.stop(OPEN_S)
-        held = HeldRequests(watch, stage, self._lines)
+        held = HeldRequests(watch, stage, self._lines, self._keys)
         await held.open()
         await self._stop_probes()
         grace_s = self._grace_s()
@@ -327,7 +350,7 @@ class Conductor:
             raise MachineError("The load was not started.")
         return self._load
 
-    def _watch(self, deployment: ProcessDeployment) -> Watch:
+    def _watch(self, deployment: Deployment) -> Watch:
         return Watch(self.clock, self.emit, deployment, self.trial)
 
     def _start_probes(self, deployment: ProcessDeployment) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +25,6 @@ from harness.parts.postgres_reserved import Reserved
 from harness.parts.toxic import Toxic
 from harness.parts.toxiproxy_calls import Wedged
 from harness.probes import InFlight, Watch, open_in_flight
-from harness.probes.inflight import FIRST_KEY
 from harness.system.proc import command_of
 
 ACCEPTED_S = 0.35
@@ -42,8 +40,8 @@ class HeldRequests:
     part that they need is slowed, until `release`.
     """
 
-    def __init__(self, watch: Watch, stage: Stage, lines: Sequence[RequestLine]) -> None:
-        self._watch, self._stage, self._lines = watch, stage, lines
+    def __init__(self, watch: Watch, stage: Stage, lines: Sequence[RequestLine], keys: Iterator[int]) -> None:
+        self._watch, self._stage, self._lines, self._keys = watch, stage, lines, keys
         self._slowed: str | None = None
         self._inflight = InFlight(watch, [])
 
@@ -62,10 +60,22 @@ class HeldRequests:
             self._watch,
             self._lines,
             HELD_PER_WORKER * trial.workers,
-            itertools.count(FIRST_KEY),
+            self._keys,
             slowed=self._slowed,
         )
         await asyncio.sleep(ACCEPTED_S)
+
+    async def across(self, ask: Callable[[], Awaitable[None]]) -> None:
+        """Open, while the server is asked to end, and finished."""
+        await self.open()
+        asking = asyncio.ensure_future(ask())
+        try:
+            await asyncio.sleep(REST_S)
+            await self.finish()
+            await asking
+        finally:
+            asking.cancel()
+            await self.release()
 
     async def finish(self) -> None:
         """After the signal: send the rest, hear the answers."""

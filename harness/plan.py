@@ -194,6 +194,8 @@ def _ready(ready: Ready, faults: Sequence[FaultUse], target: Target) -> Ready:
     needed = [use for use in parts if use.what in target.ready_needs]
     if ready == "down" and parts and len(parts) == len(faults) and not needed:
         return "up"
+    if ready == "down" and not parts and not set(target.names_of("postgres")) & set(target.ready_needs):
+        return "any"
     if ready == "up" and not all(has_trait(use.id, "mild") for use in needed):
         return "any"
     return ready

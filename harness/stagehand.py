@@ -9,7 +9,7 @@ from typing import Self
 
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
-from harness.faults.fault import Held, Link, Stage
+from harness.faults.fault import Boot, Held, Link, Stage
 from harness.login import log_in
 from harness.model.target import RequestLine, Scalar
 from harness.model.trial import PlannedTrial, Trial
@@ -118,7 +118,12 @@ class Stagehand:
         return tuple(line.with_token(token) for line in target.load.requests)
 
     def stage(
-        self, deployment: ProcessDeployment, prepared: Prepared, lines: tuple[RequestLine, ...], rate_rps: float
+        self,
+        deployment: ProcessDeployment,
+        prepared: Prepared,
+        lines: tuple[RequestLine, ...],
+        rate_rps: float,
+        boot: Boot,
     ) -> Stage:
         """What faults may touch; `lines` as they are sent."""
         links = {**self.rig.links, "ingress": prepared.ingress}
@@ -136,6 +141,7 @@ class Stagehand:
             seed=self.planned.seed,
             lines=lines,
             rate_rps=rate_rps,
+            boot=boot,
         )
 
     async def clear(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from harness.model.scenario import Scenario
 from scenarios import (
     baseline,
+    boot_without_postgres,
     burst,
     clients_idle,
     clients_malformed,
@@ -37,6 +38,7 @@ from scenarios import (
     loop_blocked,
     master_killed,
     reload,
+    restarted,
     scaled_down,
     scaled_up,
     worker_frozen,
@@ -73,6 +75,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     reload.SCENARIO,
     scaled_up.SCENARIO,
     scaled_down.SCENARIO,
+    restarted.SCENARIO,
+    boot_without_postgres.SCENARIO,
     drain.SCENARIO,
     master_killed.SCENARIO,
     ingress_slow.SCENARIO,
@@ -95,7 +99,7 @@ SUITES: Mapping[str, tuple[str, ...]] = {
         "drain",
     ),
     "nightly": tuple(scenario.name for scenario in SCENARIOS),
-    "deploy": ("reload", "scaled-up", "scaled-down", "drain", "master-killed"),
+    "deploy": ("reload", "scaled-up", "scaled-down", "restarted", "boot-without-postgres", "drain", "master-killed"),
     "database": tuple(scenario.name for scenario in SCENARIOS if "postgres" in scenario.requires),
     "workers": ("worker-frozen", "loop-blocked", "worker-killed", "worker-killed-while-database-down"),
     "clients": ("ingress-slow", "clients-slow", "clients-vanish", "clients-idle", "clients-malformed", "burst"),

@@ -47,10 +47,13 @@ class ProcessDeployment:
 
     def __init__(self, order: Order, clock: Clock, spawner: Spawner) -> None:
         self._order, self._clock = order, clock
-        self._mark = secrets.token_hex(8)
-        where = order.address
+        self._spawner, self._mark = spawner, secrets.token_hex(8)
+        self._process: Process = self._start()
+
+    def _start(self) -> Process:
+        order, where = self._order, self._order.address
         argv = order.server.argv(order.target, where.host, where.port, order.workers, order.flags)
-        self._process: Process = spawner.spawn(
+        return self._spawner.spawn(
             argv,
             name="server",
             env={**order.env, _MARK: self._mark},
@@ -59,6 +62,14 @@ class ProcessDeployment:
             umask=0o022,
             death_signal=SIGTERM,
         )
+
+    def start_again(self) -> None:
+        """The same server, on the same address, after it has ended; what is left of the one before goes first."""
+        if self._process.alive:
+            raise MachineError(f"The server (pid {self._process.pid}) still runs; it is not started twice.")
+        for pid in self.leftovers():
+            _send(pid, 9)
+        self._process = self._start()
 
     @property
     def address(self) -> Address:

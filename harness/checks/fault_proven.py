@@ -22,7 +22,7 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
     found = troubles(record)
     doubts = [f"{name} was never applied" for name in planned(record.trial) if name not in {t.id for t in found}]
     doubts += [doubt for doubt in (_doubt(record, trouble) for trouble in found) if doubt]
-    parts = sorted({trouble.what for trouble in found if trouble.what in record.trial.part_kinds})
+    parts = sorted({trouble.part for trouble in found} & record.trial.part_kinds.keys())
     doubts += [doubt for doubt in (_around(record, part) for part in parts) if doubt]
     evidence: dict[str, object] = {
         trouble.id: {

@@ -3,9 +3,11 @@
 Each deploy sends SIGTERM. A request that is cut then is an error that a user saw and nobody logged; the exit code is 0
 all the same (T06), so it is told, not judged. A request counts as accepted 250 ms before SIGTERM, time enough for a
 worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after SIGTERM are told. Each trial
-ends with SIGTERM and requests held open across it; only the one that is about it has the load on as well. The 2 s over
-the server's own grace are what a supervisor takes to notice and to kill.
+ends with SIGTERM and requests held open across it; only the one that is about it has the load on as well. The SIGTERM
+of a restart is held to the same. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
-from .facts.troubles import ends_server, sigterm_ns
+from .facts.troubles import ends_server, sigterm_ns, troubles
 
 NAME = "graceful-shutdown"
 _CUT = (
@@ -51,26 +53,24 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     if not stops:
         return inconclusive(NAME, "The record does not say how the server ended.")
     stop, asked_ns = stops[-1], sigterm_ns(record)
-    held = _held(record, limits, asked_ns)
-    rows = _open_rows(record, limits, asked_ns)
-    n = len(held) + len(rows)
     if stop.ended_by == "itself":
         return failed(NAME, f"The server ended by itself at {stop.done_ns / 1e9:.1f} s, before it was asked to.")
-    late = _late(record, limits, stop)
-    cut = [seen for seen in held if seen.outcome != "answered"]
-    cut_rows = rows[np.isin(rows["code"], _CUT)]
+    ends = [*(_end(record, limits, each, each.sent_ns) for each in _restarts(record))]
+    ends.append(_end(record, limits, stop, asked_ns))
+    n, lost_n = sum(end.n for end in ends), sum(end.cut for end in ends)
+    late = next((end.late for end in ends if end.late), "")
     evidence: dict[str, object] = {
         "in_flight": n,
-        "cut": len(cut) + len(cut_rows),
-        "cut_requests": [f"{seen.request}: {seen.outcome} after {_after_s(seen, asked_ns):.2f} s" for seen in cut][:10],
+        "cut": lost_n,
+        "cut_requests": [words for end in ends for words in end.words][:10],
         "exit_code": stop.exit_code,
         "took_s": (stop.done_ns - stop.sent_ns) / 1e9,
         "refused_after": int(np.count_nonzero(_after(record.samples, asked_ns)["code"] == Outcome.REFUSED)),
     }
     bounds = {"grace_s": _grace_s(record, stop), "grace_slack_s": limits.grace_slack_s}
-    if not cut and not len(cut_rows) and not late:
-        return _drained(n, limits, evidence, bounds)
-    lost = f"{len(cut) + len(cut_rows)} of {n} requests in flight were cut" if len(cut) + len(cut_rows) else ""
+    if not lost_n and not late:
+        return _drained(min(end.n for end in ends), len(ends), limits, evidence, bounds)
+    lost = f"{lost_n} of {n} requests in flight were cut" if lost_n else ""
     verdict = failed(
         NAME,
         f"SIGTERM did not drain: {' and '.join(part for part in (lost, late) if part)} (limit 0 cut, grace"
@@ -85,15 +85,47 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     return unless_unfit(record, limits, verdict, [Span(stop.sent_ns, stop.done_ns)])
 
 
-def _drained(n: int, limits: Limits, evidence: dict[str, object], bounds: dict[str, float]) -> Verdict:
-    if n < 1:
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One SIGTERM: how many requests were in hand, how many of them were cut, and why it was late, if it was."""
+
+    n: int
+    cut: int
+    words: tuple[str, ...]
+    late: str
+
+
+def _end(record: TrialRecord, limits: Limits, stop: ServerStopped, asked_ns: int) -> _End:
+    held, rows = _held(record, limits, asked_ns), _open_rows(record, limits, asked_ns)
+    cut = [seen for seen in held if seen.outcome != "answered"]
+    cut_rows = int(np.count_nonzero(np.isin(rows["code"], _CUT)))
+    words = tuple(f"{seen.request}: {seen.outcome} after {_after_s(seen, asked_ns):.2f} s" for seen in cut)
+    return _End(len(held) + len(rows), len(cut) + cut_rows, words, _late(record, limits, stop))
+
+
+def _restarts(record: TrialRecord) -> list[ServerStopped]:
+    """The ends of a server that was started again."""
+    found: list[ServerStopped] = []
+    for trouble in troubles(record):
+        told = trouble.applied.evidence
+        if trouble.has("drains") and trouble.applied.ok:
+            code, killed = int(told.get("exit_code", -1)), bool(told.get("killed", False))
+            stop = ServerStopped("drain", code, killed, -1.0, trouble.applied.sent_ns, trouble.applied.done_ns)
+            found.append(stop)
+    return found
+
+
+def _drained(least: int, ends: int, limits: Limits, evidence: dict[str, object], bounds: dict[str, float]) -> Verdict:
+    if least < 1:
         why = (
-            f"{n} requests were in flight {limits.accepted_before_ms:g} ms before SIGTERM and still open at it; at"
+            f"{least} requests were in flight {limits.accepted_before_ms:g} ms before SIGTERM and still open at it; at"
             " least 1 is needed."
         )
         return inconclusive(NAME, why, evidence=evidence, limits=bounds)
+    times = f" at each of {ends} ends" if ends > 1 else ""
     why = (
-        f"All {n} requests in flight were answered, and the server left after {evidence['took_s']:.1f} s"
+        f"All {evidence['in_flight']} requests in flight were answered{times}, and the server left after"
+        f" {evidence['took_s']:.1f} s"
         f" (grace {bounds['grace_s']:g} + {limits.grace_slack_s:g} s)."
     )
     return passed(NAME, why, evidence=evidence, limits=bounds)

@@ -14,7 +14,7 @@ from harness.model.verdict import Verdict
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.recovery import SECOND, WINDOWS, Recovery, recovery
-from .facts.troubles import hurts
+from .facts.troubles import ends_for_good, hurts
 
 NAME = "recovers"
 
@@ -22,7 +22,7 @@ NAME = "recovers"
 def applies(record: TrialRecord) -> str | None:
     if not record.trial.scenario.faults:
         return "nothing was broken"
-    if hurts(record.trial, "server"):
+    if ends_for_good(record.trial):
         return "the server itself was ended, and nothing was to come back"
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -19,6 +19,7 @@ from harness.parts.toxiproxy import Proxy, Toxiproxy
 from harness.system.process import Spawner
 
 Evidence = Mapping[str, Scalar]
+Boot = Callable[[bool], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,17 @@ class Held:
     reserved: Reserved
 
 
+async def nobody_boots(ready: bool) -> str:
+    return "Nobody is there who starts a server."
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What a fault may touch in a trial, and the seed of what it leaves to chance.
 
     `lines` are what the load sends, as it is sent, `rate_rps` how often: for faults of clients. `spawner` starts what a
-    fault needs beside itself.
+    fault needs beside itself. `boot(ready)` starts a server that has ended once more and waits until it is up (and
+    `ready`): the reason why it is not, or nothing.
     """
 
     deployment: Deployment
@@ -74,6 +80,7 @@ class Stage:
     seed: int = 0
     lines: tuple[RequestLine, ...] = ()
     rate_rps: float = 0.0
+    boot: Boot = nobody_boots
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@
 hits is dead at once and is not asked to end; its supervisor may know at once. `final`: it ends the server, so that the
 drain follows it. `lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours.
 `ours`: it ends or stops a whole server, so only one that we started. `harmless`: the server goes on through it, with
-other workers: it may cost no request, and no readiness.
+other workers: it may cost no request, and no readiness. `returns`: it ends the server and starts it again, so that the
+service is away for a while and must be back after the lift. `drains`: requests are held open across its SIGTERM, as
+across that of the drain.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless"]
+Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless", "returns", "drains"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
@@ -30,6 +32,8 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "server.sighup": ("harmless",),
     "server.scale-up": ("harmless",),
     "server.scale-down": ("harmless",),
+    "server.restart": ("returns", "drains"),
+    "server.boot-without-postgres": ("returns",),
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from parts_rig import Bench, bench
 
 from harness.backends.process import Order, ProcessDeployment
+from harness.booting import until_up
 from harness.deployment import Address
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Stage
@@ -76,11 +77,17 @@ class Stand:
         )
         return ProcessDeployment(order, Clock.start(), self.here.spawner)
 
-    def actor(self, id: str, **parameters: Scalar) -> Actor:
-        """On a stage without links and parts: operations need none."""
-        stage = Stage(self.deployment, self.here.spawner, cast(Toxiproxy, None), {}, {})
+    def actor(self, id: str, links: Stage | None = None, **parameters: Scalar) -> Actor:
+        """With the links of another stage, or without any: most operations need none."""
+        proxies, between = (cast(Toxiproxy, None), {}) if links is None else (links.toxiproxy, links.links)
+        stage = Stage(self.deployment, self.here.spawner, proxies, between, {}, boot=self.boot)
         use = FaultUse(id, parameters=parameters)
         return spec_of(use).build(use, stage)
+
+    async def boot(self, ready: bool) -> str:
+        """As the conductor does."""
+        self.deployment.start_again()
+        return await until_up(self.deployment, "/health", "/health" if ready else None, WORKERS, UP_S)
 
     async def answering(self, workers: int) -> bool:
         """Do so many workers answer, and are there no others?"""

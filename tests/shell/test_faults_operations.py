@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from fault_rig import applied
+from fault_rig import Scene, applied
 from operations_rig import UP_S, WORKERS, Stand, stand
 from parts_rig import until
 
@@ -20,6 +20,7 @@ IDS = (
     "server.scale-up",
     "server.scale-down",
     "server.sighup",
+    "server.restart",
     "server.sigterm",
     "server.kill",
 )
@@ -147,6 +148,61 @@ def test_a_server_that_is_asked_to_end_answers_what_it_has_and_is_gone(server: S
         assert server.is_refused()
 
     server.run(see())
+
+
+def test_a_restarted_server_answers_what_it_has_and_is_there_again_on_the_same_address(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        old, address = deployment.master(), deployment.address
+        reader, writer = await server.begun()
+        actor = server.actor("server.restart")
+        ending = asyncio.ensure_future(actor.apply())
+        await until(server.is_refused, UP_S, "nobody is let in any more")
+        assert not ending.done(), "it waits for the request"
+        writer.write(b"ok")
+        async with asyncio.timeout(UP_S):
+            assert b" 201 " in await reader.readline()
+            assert (await ending)["exit_code"] == 0
+        writer.close()
+        assert (await actor.prove()).ok
+        assert (deployment.master(), list(deployment.leftovers())) == (-1, [])
+        assert (await actor.lift())["up"]
+        assert deployment.address == address
+        assert deployment.master() not in (-1, old)
+        assert deployment.is_ours()
+        assert await server.answering(WORKERS)
+        new = deployment.master()
+        assert await actor.lift() == {}, "it would start it twice"
+        assert deployment.master() == new
+
+    server.run(see())
+
+
+def test_a_server_that_runs_is_not_started_once_more(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        with pytest.raises(MachineError, match="still runs"):
+            deployment.start_again()
+
+    server.run(see())
+
+
+def test_a_service_is_started_while_its_database_refuses(server: Stand, faults: Scene) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        old = deployment.master()
+        actor = server.actor("server.boot-without-postgres", faults.stage)
+        await actor.lift()  # of what was never applied
+        assert deployment.master() == old
+        async with applied(actor):
+            assert deployment.master() not in (-1, old)
+            assert await server.answering(WORKERS)
+            with pytest.raises(ConnectionRefusedError):
+                await faults.session()
+        assert await faults.is_whole()
+        assert await server.answering(WORKERS)
+
+    faults.run(see())
 
 
 def test_a_killed_supervisor_is_gone_and_what_it_leaves_is_found(server: Stand) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 
 from harness.audit.bench import Bench
@@ -17,6 +18,7 @@ from harness.model.request import RequestLine
 from harness.model.scenario import Scenario
 from harness.model.trial import Trial
 from harness.probes import Watch
+from harness.probes.inflight import FIRST_KEY
 
 DEFAULT_GRACE_S = 30.0  # where the server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
 _LOST_S = 3.0  # a supervisor notices late, and kills; only then do we
@@ -26,7 +28,8 @@ async def end_with_requests(bench: Bench, service: Service, links: Mapping[str, 
     deployment, lines = service.deployment, await _lines(bench, service)
     seen: list[Observation] = []
     watch = Watch(bench.clock, seen.append, deployment, _trial(bench, service))
-    held = HeldRequests(watch, Stage(deployment, bench.rig.spawner, bench.rig.toxiproxy, links, bench.rig.stubs), lines)
+    stage = Stage(deployment, bench.rig.spawner, bench.rig.toxiproxy, links, bench.rig.stubs)
+    held = HeldRequests(watch, stage, lines, itertools.count(FIRST_KEY))
     graceful_s = deployment.settings.graceful_s
     grace_s = DEFAULT_GRACE_S if graceful_s is None else graceful_s
     try:

@@ -25,7 +25,7 @@ from harness.model.samples import ends_ns, errors, inside, of_endpoint, overlapp
 from harness.model.target import Limits
 
 from .recovery import bite, covered, hurt_until_ns, load_end_ns, recovery
-from .troubles import Trouble, first_bite_ns, hurts, troubles, untouched_lines
+from .troubles import Trouble, ends_for_good, first_bite_ns, troubles, untouched_lines
 
 _KILL_SLACK_NS = 250_000_000
 _HELD_NS = 1_000_000_000
@@ -56,7 +56,7 @@ def judgeable(record: TrialRecord, limits: Limits) -> Judgeable:
         missing.append("the baseline was never reached")
     else:
         phases.append(Judged("baseline", baseline))
-    if troubles(record) and not hurts(record.trial, "server"):
+    if troubles(record) and not ends_for_good(record.trial):
         fault = _fault(record)
         if fault is not None:
             phases.append(fault)

@@ -25,6 +25,11 @@ class Trouble:
         return self.id.split(".", 1)[0]
 
     @property
+    def part(self) -> str:
+        """The part that is broken: what the fault is called after, or what it says for a fault of the server."""
+        return str(self.applied.evidence.get("part", self.what))
+
+    @property
     def name(self) -> str:
         return self.id.partition(".")[2]
 
@@ -82,6 +87,15 @@ def uses_on_parts(trial: Trial) -> tuple[FaultUse, ...]:
 def hurts(trial: Trial, *whats: str) -> bool:
     """Does the scenario hurt one of these: "worker", "server", "ingress"? A reload of a server is no hurt."""
     return any(use.what in whats and not has_trait(use.id, "harmless") for use in trial.scenario.faults)
+
+
+def ends_for_good(trial: Trial) -> bool:
+    """Is the server ended without being started again?"""
+    return any(use.what == "server" and not _comes_back(use.id) for use in trial.scenario.faults)
+
+
+def _comes_back(fault: str) -> bool:
+    return has_trait(fault, "harmless") or has_trait(fault, "returns")
 
 
 def is_harmless(trial: Trial) -> bool:
