@@ -16,8 +16,8 @@ from harness.audit.conduct import Audit, run_audit
 from harness.audit.judge import judge_row
 from harness.audit.row import Row
 from harness.campaign import make_run_dir
+from harness.cli.audit_results import audit_exit_code, judge_audit, show_audit, write_audit_reports
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
-from harness.cli.results import audit_exit_code, judge_audit, show_audit, write_audit_reports
 from harness.errors import Interrupted, UsageError
 from harness.system.process import Spawner
 from harness.target import find_target, load_target

@@ -7,19 +7,15 @@ from pathlib import Path
 import click
 
 from harness.cli.results import (
-    audit_exit_code,
     exit_code,
-    judge_audit,
     judge_run,
     run_directory,
     show,
-    show_audit,
     show_comparison,
+    target_of,
     write_text,
 )
-from harness.cli.results import target_of as target_of_run
 from harness.record import is_audit, read_manifest
-from reports.audit.junit import audit_junit
 from reports.compare.view import is_comparison
 from reports.junit import junit_xml
 
@@ -38,7 +34,7 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
         return _judge_audit(folder, as_json, junit)
     verdicts = judge_run(folder)
     if junit:
-        write_text(Path(junit), junit_xml(target_of_run(folder), verdicts))
+        write_text(Path(junit), junit_xml(target_of(folder), verdicts))
     if is_comparison(read_manifest(folder).facts):
         return show_comparison(folder, as_json)
     show(folder, verdicts, as_json)
@@ -46,8 +42,11 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
 
 
 def _judge_audit(folder: Path, as_json: bool, junit: str | None) -> int:
+    from harness.cli.audit_results import audit_exit_code, judge_audit, show_audit  # they bring the whole checklist
+    from reports.audit.junit import audit_junit
+
     rows = judge_audit(folder)
     if junit:
-        write_text(Path(junit), audit_junit(target_of_run(folder), rows))
+        write_text(Path(junit), audit_junit(target_of(folder), rows))
     show_audit(folder, rows, as_json)
     return audit_exit_code(rows)

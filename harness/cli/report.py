@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.results import run_directory, write_page
+from harness.record import is_audit
 
 
 @click.command()
@@ -18,5 +19,10 @@ def report(run_dir: str, out: str | None, as_json: bool) -> None:
     """Write the HTML report of a run directory again: one file that needs nothing beside it."""
     folder = run_directory(run_dir)
     path = Path(out).resolve() if out else folder / "report.html"
-    write_page(folder, path)
+    if is_audit(folder):
+        from harness.cli.audit_results import write_audit_page  # it brings the whole checklist with it
+
+        write_audit_page(folder, path)
+    else:
+        write_page(folder, path)
     click.echo(json.dumps({"schema_version": 1, "report": str(path)}) if as_json else str(path))

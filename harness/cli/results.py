@@ -9,16 +9,10 @@ from pathlib import Path
 
 import click
 
-from harness.audit.judge import judge_rows, of_audit
 from harness.checks.judge import judge_trial
 from harness.errors import MachineError, UsageError
-from harness.model.audit import RowVerdict
 from harness.model.verdict import Outcome, TrialVerdict
-from harness.record import is_audit, read_manifest, read_rows_seen, read_trial, trial_folders, write_verdict
-from reports.audit.document import audit_document
-from reports.audit.junit import audit_junit
-from reports.audit.page import audit_page
-from reports.audit.text import audit_text
+from harness.record import read_manifest, read_trial, trial_folders, write_verdict
 from reports.compare.document import compare_document
 from reports.compare.text import compare_text
 from reports.compare.view import is_comparison, view_comparison
@@ -32,11 +26,11 @@ from reports.sweep.view import is_sweep, view_sweep
 from reports.text import summarise
 from reports.view import read_run
 
-_EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
+EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
 
 
 def exit_code(verdicts: Sequence[TrialVerdict]) -> int:
-    return _EXIT[run_verdict(verdicts)]
+    return EXIT[run_verdict(verdicts)]
 
 
 def judge_run(run_dir: Path) -> list[TrialVerdict]:
@@ -65,37 +59,7 @@ def write_reports(run_dir: Path, verdicts: Sequence[TrialVerdict], junit: Path |
         write_text(junit, junit_xml(target_of(run_dir), verdicts))
 
 
-def judge_audit(run_dir: Path) -> list[RowVerdict]:
-    """Every row that was looked at, judged from its record."""
-    return judge_rows(read_rows_seen(run_dir))
-
-
-def audit_exit_code(rows: Sequence[RowVerdict]) -> int:
-    return _EXIT[of_audit(rows)]
-
-
-def write_audit_reports(run_dir: Path, rows: Sequence[RowVerdict], junit: Path | None) -> None:
-    """As `write_reports`, for an audit."""
-    write_verdict(run_dir, audit_document(str(run_dir), target_of(run_dir), rows, of_audit(rows)))
-    write_page(run_dir, run_dir / "report.html")
-    if junit is not None:
-        write_text(junit, audit_junit(target_of(run_dir), rows))
-
-
-def show_audit(run_dir: Path, rows: Sequence[RowVerdict], as_json: bool) -> None:
-    """As `show`, for an audit."""
-    target, verdict = target_of(run_dir), of_audit(rows)
-    if as_json:
-        click.echo(json.dumps(audit_document(str(run_dir), target, rows, verdict)))
-        return
-    click.echo(audit_text(str(run_dir), target, rows, verdict, ascii_only=_needs_ascii()), nl=False)
-
-
 def write_page(run_dir: Path, path: Path) -> None:
-    if is_audit(run_dir):
-        rows = judge_audit(run_dir)
-        write_text(path, audit_page(str(run_dir), read_manifest(run_dir).facts, rows, of_audit(rows)))
-        return
     run = read_run(run_dir, judge_trial)
     if is_sweep(run.facts):
         compared = view_comparison(run) if is_comparison(run.facts) else None
@@ -118,11 +82,11 @@ def show_comparison(run_dir: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(compare_document(run, view)))
     else:
-        click.echo(compare_text(view, str(run_dir), _needs_ascii()), nl=False)
-    return _EXIT[view.outcome]
+        click.echo(compare_text(view, str(run_dir), needs_ascii()), nl=False)
+    return EXIT[view.outcome]
 
 
-def _needs_ascii() -> bool:
+def needs_ascii() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
 
@@ -131,7 +95,7 @@ def show(run_dir: Path, verdicts: Sequence[TrialVerdict], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(document(run_dir, verdicts)))
         return
-    stream, plain = sys.stdout, _needs_ascii()
+    stream, plain = sys.stdout, needs_ascii()
     if is_sweep(read_manifest(run_dir).facts):
         click.echo(sweep_text(view_sweep(read_run(run_dir, judge_trial)), plain), nl=False)
         return

@@ -1,27 +1,44 @@
-"""All verbs. A new one is one file with a click command and one line here."""
+"""All verbs. A new one is one file with a click command and one line here.
+
+A verb is loaded when it is asked for: `heal` needs nothing of what an audit needs, and is there at once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import version
 
 import click
 
-from harness.cli import audit, compare, doctor, heal, judge, list_, report, run, sweep
+VERBS: Mapping[str, str] = {
+    "doctor": "doctor",
+    "list": "list_",
+    "run": "run",
+    "sweep": "sweep",
+    "compare": "compare",
+    "audit": "audit",
+    "judge": "judge",
+    "report": "report",
+    "heal": "heal",
+}
+"""By its name: the file in this folder, which calls its command as itself."""
 
-VERBS: tuple[click.Command, ...] = (
-    doctor.doctor,
-    list_.list_,
-    run.run,
-    sweep.sweep,
-    compare.compare,
-    audit.audit,
-    judge.judge,
-    report.report,
-    heal.heal,
-)
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return verb(cmd_name) if cmd_name in VERBS else None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def verb(name: str) -> click.Command:
+    found: click.Command = getattr(import_module(f"harness.cli.{VERBS[name]}"), VERBS[name])
+    return found
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("fastapi-shakedown"), prog_name="shakedown")
 def cli() -> None:
     """Break a FastAPI deployment on purpose, under load, and say what held.
@@ -44,7 +61,3 @@ def cli() -> None:
     Shell completion (bash; zsh and fish likewise):
       eval "$(_SHAKEDOWN_COMPLETE=bash_source shakedown)"
     """
-
-
-for _verb in VERBS:
-    cli.add_command(_verb)
