@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from harness.errors import MachineError, TargetError
 from harness.faults.fault import Link
@@ -44,6 +44,18 @@ def _make_folder(spawner: Spawner) -> tuple[Path, int]:
     except OSError as error:
         raise MachineError(f"No temporary folder can be made: {error.strerror}. TMPDIR names another place.") from error
     return folder, entry
+
+
+async def _together(*work: Coroutine[Any, Any, None]) -> None:
+    """All of it; when one fails, the others are over too before that is told."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 class Rig:
@@ -84,23 +96,34 @@ class Rig:
         return self._control
 
     async def _start(self) -> None:
-        self._toxiproxy = await start_toxiproxy(self.spawner, self.ports, self.folder, self.say)
-        self._control = await start_stub(HttpPart("control"), self.spawner, self.ports, self.folder)
+        """The parts at once: initdb takes longest of all, on one core."""
         for part in self.target.parts:
             self.say(f"starting {part.name}")
-            started = await self._start_part(part)
+        await _together(
+            self._start_toxiproxy(), self._start_control(), *(self._start_part(part) for part in self.target.parts)
+        )
+        names = [part.name for part in self.target.parts]
+        self.postgres = {
+            name: self.postgres[name] for name in names if name in self.postgres
+        }  # as declared, not as ready
+        self.stubs = {name: self.stubs[name] for name in names if name in self.stubs}
+        for part in self.target.parts:
+            started = self.postgres.get(part.name) or self.stubs[part.name]
             proxy = await self.toxiproxy.create(part.name, started.address)
             self.links[part.name] = Link(part.name, part.kind, proxy)
         await self._set_up()
 
-    async def _start_part(self, part: PostgresPart | HttpPart) -> Postgres | Stub:
+    async def _start_toxiproxy(self) -> None:
+        self._toxiproxy = await start_toxiproxy(self.spawner, self.ports, self.folder, self.say)
+
+    async def _start_control(self) -> None:
+        self._control = await start_stub(HttpPart("control"), self.spawner, self.ports, self.folder)
+
+    async def _start_part(self, part: PostgresPart | HttpPart) -> None:
         if isinstance(part, PostgresPart):
-            postgres = await start_postgres(part, self.spawner, self.ports, self.folder)
-            self.postgres[part.name] = postgres
-            return postgres
-        stub = await start_stub(part, self.spawner, self.ports, self.folder)
-        self.stubs[part.name] = stub
-        return stub
+            self.postgres[part.name] = await start_postgres(part, self.spawner, self.ports, self.folder)
+        else:
+            self.stubs[part.name] = await start_stub(part, self.spawner, self.ports, self.folder)
 
     async def _set_up(self) -> None:
         """Fill the templates by the target's setup commands, as a deployment job would."""

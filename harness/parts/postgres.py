@@ -72,6 +72,7 @@ class Postgres:
         self._prefix = f"shakedown_{ledger.token}_{_word(part.name)}"[:44]
         self._template: Database | None = None
         self._made: dict[str, int] = {}
+        self._over: list[str] = []
         self._clones = 0
         self._stopped = False
 
@@ -123,6 +124,8 @@ class Postgres:
             raise MachineError(f"The part {self.name} has no template yet.")
         if self.part.use_existing:
             return template
+        while self._over:
+            await self._drop(self._over.pop())
         self._clones += 1
         name = f"{self._prefix}_{self._clones}_{_word(label)}"[:63]
         source = "template1" if empty else template.name
@@ -142,9 +145,16 @@ class Postgres:
         return Database(name, template.user, template.password, template.host, template.port)
 
     async def drop(self, database: Database) -> None:
-        """Remove a database that we made, with whoever is connected; any other is left alone."""
-        if database.name in self._made:
-            await self._unmake(database.name, f"DROP DATABASE IF EXISTS {_quoted(database.name)} WITH (FORCE)")
+        """Remove a database that we made, with whoever is connected; any other is left alone.
+
+        In our own cluster it goes when the next one comes, and the last with all of it: a drop waits for a checkpoint.
+        """
+        if database.name not in self._made:
+            return
+        if self.cluster is not None:
+            self._over.append(database.name)
+        else:
+            await self._drop(database.name)
 
     async def reserve(self, database_name: str) -> Reserved:
         """Our own connection to a database, which does not pass the proxy."""
@@ -164,7 +174,7 @@ class Postgres:
             await self.cluster.stop()
             return
         for name in [name for name in self._made if name != f"{self._prefix}_app"]:
-            await self._unmake(name, f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
+            await self._drop(name)
         for name in list(self._made):
             await self._unmake(name, f"DROP ROLE IF EXISTS {_quoted(name)}")
 
@@ -178,6 +188,9 @@ class Postgres:
                 self._ledger.ended(entry)
             raise
         self._made[name] = entry
+
+    async def _drop(self, name: str) -> None:
+        await self._unmake(name, f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
     async def _unmake(self, name: str, statement: str) -> None:
         await self._execute(statement)

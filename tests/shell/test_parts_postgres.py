@@ -49,6 +49,7 @@ def test_each_trial_gets_a_fresh_database_of_the_app_role() -> None:
             owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{}'"
             assert await reserved.keys(owner.format(second.name)) == [second.user]
             await server.drop(first)
+            await server.clone("next")
             assert await reserved.keys("SELECT 1 FROM pg_database WHERE datname = '" + first.name + "'") == []
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 assert await reserved.keys(f"SELECT current_setting('{setting}')") == ["on"]
