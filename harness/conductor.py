@@ -231,7 +231,8 @@ class Conductor:
         await load.prepare(profile, self.writer.samples)
         await load.start()
         await asyncio.sleep(timeline.WARMUP_S)
-        await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)
+        if scenario.settles:
+            await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)
 
     async def _break(self, stage: Stage) -> None:
         """Apply, prove and lift each fault at its time. Lifts happen whatever else does."""

@@ -70,6 +70,7 @@ def plan_trial(
     overrides: Mapping[str, Scalar],
     seed: int,
     block: int,
+    rate_rps: float | None = None,
 ) -> PlannedTrial:
     """One trial of a plan. Whatever is varied, its load is that of the others in its block."""
     own = _for_target(scenario, target)
@@ -81,6 +82,7 @@ def plan_trial(
         seed=_seed(seed, scenario.name, block),
         estimate_s=length_s(own),
         block=block,
+        rate_rps=rate_rps,
     )
 
 

@@ -12,10 +12,12 @@ from harness.cli.results import (
     run_directory,
     show,
     show_comparison,
+    show_search,
     target_of,
     write_text,
 )
 from harness.record import is_audit, read_manifest
+from reports.capacity.view import is_search
 from reports.compare.view import is_comparison
 from reports.junit import junit_xml
 
@@ -35,6 +37,8 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
     verdicts = judge_run(folder)
     if junit:
         write_text(Path(junit), junit_xml(target_of(folder), verdicts))
+    if is_search(read_manifest(folder).facts):
+        return show_search(folder, as_json)
     if is_comparison(read_manifest(folder).facts):
         return show_comparison(folder, as_json)
     show(folder, verdicts, as_json)

@@ -1,8 +1,8 @@
 """The command `shakedown`: its entry, and how every error becomes one paragraph and an exit code.
 
-`run`, `sweep`, `compare` and `audit` are started twice: first as the guardian (harness/guardian.py), which starts the
-harness as its child with the same arguments and outlives it. What is slow to load is loaded inside functions, for a
-Ctrl-C meanwhile must end quietly.
+What boots a service is started twice: first as the guardian (harness/guardian.py), which starts the harness as its
+child with the same arguments and outlives it. What is slow to load is loaded inside functions, for a Ctrl-C meanwhile
+must end quietly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-_GUARDED = ("run", "sweep", "compare", "audit")
+_GUARDED = ("run", "sweep", "compare", "capacity", "audit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

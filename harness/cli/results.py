@@ -13,6 +13,10 @@ from harness.checks.judge import judge_trial
 from harness.errors import MachineError, UsageError
 from harness.model.verdict import Outcome, TrialVerdict
 from harness.record import read_manifest, read_trial, trial_folders, write_verdict
+from reports.capacity.document import capacity_document
+from reports.capacity.page import capacity_page
+from reports.capacity.text import capacity_text
+from reports.capacity.view import is_search, view_search
 from reports.compare.document import compare_document
 from reports.compare.text import compare_text
 from reports.compare.view import is_comparison, view_comparison
@@ -43,6 +47,9 @@ def target_of(run_dir: Path) -> str:
 
 
 def document(run_dir: Path, verdicts: Sequence[TrialVerdict]) -> dict[str, object]:
+    if is_search(read_manifest(run_dir).facts):
+        run = read_run(run_dir, judge_trial)
+        return capacity_document(run, view_search(run))
     if is_comparison(read_manifest(run_dir).facts):
         run = read_run(run_dir, judge_trial)
         return compare_document(run, view_comparison(run))
@@ -61,7 +68,10 @@ def write_reports(run_dir: Path, verdicts: Sequence[TrialVerdict], junit: Path |
 
 def write_page(run_dir: Path, path: Path) -> None:
     run = read_run(run_dir, judge_trial)
-    if is_sweep(run.facts):
+    if is_search(run.facts):
+        write_text(path, capacity_page(run, view_search(run)))
+        path = path.with_name("trials.html")
+    elif is_sweep(run.facts):
         compared = view_comparison(run) if is_comparison(run.facts) else None
         write_text(path, sweep_page(view_sweep(run), compared))
         path = path.with_name("trials.html")
@@ -83,6 +93,17 @@ def show_comparison(run_dir: Path, as_json: bool) -> int:
         click.echo(json.dumps(compare_document(run, view)))
     else:
         click.echo(compare_text(view, str(run_dir), needs_ascii()), nl=False)
+    return EXIT[view.outcome]
+
+
+def show_search(run_dir: Path, as_json: bool) -> int:
+    """As `show`, for a capacity search; its exit code."""
+    run = read_run(run_dir, judge_trial)
+    view = view_search(run)
+    if as_json:
+        click.echo(json.dumps(capacity_document(run, view)))
+    else:
+        click.echo(capacity_text(view, str(run_dir), run.target, needs_ascii()), nl=False)
     return EXIT[view.outcome]
 
 

@@ -17,6 +17,7 @@ VERBS: Mapping[str, str] = {
     "run": "run",
     "sweep": "sweep",
     "compare": "compare",
+    "capacity": "capacity",
     "audit": "audit",
     "judge": "judge",
     "report": "report",
@@ -51,6 +52,7 @@ def cli() -> None:
       shakedown run db-refused --target my.toml     one scenario, your own app
       shakedown sweep baseline --vary workers=1,2,4    several configurations, side by side
       shakedown compare workers=2 workers=4            is it better, is it worse?
+      shakedown capacity --workers 2   the highest rate that holds the objectives
       shakedown audit                  the deployment checklist, row by row, against the live service
 
     \b

@@ -24,7 +24,7 @@ from harness.model.rows import (
 Times = NDArray[np.int64]
 
 _SECOND_NS = 1_000_000_000
-_UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE}
+UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def errors(rows: Rows) -> Share:
     What was cut off by the end of the load, or not sent because the generator was late, is neither good nor bad. An
     arrival that waited in vain for a connection is an error: whoever sent it got no answer.
     """
-    judged = ~in_group(rows, _UNJUDGED)
+    judged = ~in_group(rows, UNJUDGED)
     return Share(int(np.count_nonzero(judged & (rows["code"] != Outcome.OK))), int(np.count_nonzero(judged)))
 
 
@@ -126,7 +126,7 @@ def over_limit(rows: Rows, limit_ns: int) -> Share:
     What the end of the load cut off counts only if it was already over.
     """
     answered = in_group(rows, ANSWERED)
-    cut = in_group(rows, _UNJUDGED)
+    cut = in_group(rows, UNJUDGED)
     late = ends_ns(rows) - rows["intended"] > limit_ns
     over = np.where(answered | cut, late, True)
     return Share(int(np.count_nonzero(over)), int(np.count_nonzero(~cut | late)))

@@ -57,7 +57,8 @@ class Scenario:
     the first HTTP part of the target. `fault_s` is how long the fault phase lasts at least (its faults' end otherwise).
     `settings` overrides configuration keys for this scenario (`gunicorn.timeout`), which the report then says.
     `min_workers`: with fewer the scenario is not applicable. `finds`: the failure modes that it can show, by their
-    numbers in docs/failure-modes.md.
+    numbers in docs/failure-modes.md. `settles`: the warm-up waits until the figures are steady, which they never are
+    under a load that is too much.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Scenario:
     limits: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     finds: tuple[str, ...] = ()
+    settles: bool = True
 
     @property
     def faults_end_s(self) -> float:

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from harness.model.record import TrialRecord
-from harness.model.rows import ANSWERED, UNFINISHED, Outcome, Rows, in_group
-from harness.model.samples import ends_ns
+from harness.model.rows import ANSWERED, Outcome, Rows, in_group
+from harness.model.samples import UNJUDGED, ends_ns
 
 Unit = Literal["ms", "share", "requests/s"]
 
@@ -65,9 +65,9 @@ def measure(record: TrialRecord) -> Mapping[str, float]:
 
 
 def _undisturbed(record: TrialRecord, start_ns: int, end_ns: int) -> Rows:
-    """Due in the phase; what a fault met belongs to the fault, and what the end of the load cut off says nothing."""
+    """Due in the phase; what a fault met belongs to the fault; what was cut off, or never left us, says nothing."""
     rows = record.samples
     rows = rows[(rows["intended"] >= start_ns) & (rows["intended"] < end_ns)]
-    rows = rows[~in_group(rows, UNFINISHED | {Outcome.NOT_SENT_STOP})]
+    rows = rows[~in_group(rows, UNJUDGED)]
     bite = record.bite
     return rows if bite is None else rows[ends_ns(rows) < bite.start_ns]
