@@ -199,4 +199,11 @@ CASES = (
         },
         finds=("F12", "F13"),
     ),
+    Case(
+        "endless_queue",
+        "burst",
+        {"latency-slo": "the defect: in a burst everybody waits in a queue that has no end"},
+        finds=("F38",),
+        base="desk",
+    ),
 )
