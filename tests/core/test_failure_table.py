@@ -7,6 +7,7 @@ from bad_cases import CASES, Case
 from failure_table import PAGE, written
 
 from harness.checks import CHECKS
+from harness.model.scenario import Scenario
 from scenarios import SCENARIOS
 
 NAMES = {check.name for check in CHECKS}
@@ -26,6 +27,11 @@ def test_all_of_the_table_is_written() -> None:
     emptied = re.sub(r"^\|.*`\w+` under.*$", "", page, flags=re.MULTILINE)
     assert emptied != page
     assert written(emptied) == page
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_scenario_that_breaks_something_says_what_it_finds(scenario: Scenario) -> None:
+    assert scenario.finds or not scenario.faults, "`finds` names the failure modes of docs/failure-modes.md"
 
 
 def test_what_is_found_has_a_name() -> None:
