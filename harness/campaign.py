@@ -95,7 +95,7 @@ async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
     began = time.monotonic()
     facts, searched = _facts(run), list[PlannedTrial]()
     write_manifest(run.run_dir, facts)
-    rate_rps = run.rate_rps or run.target.load.rate_rps
+    rate_rps = 0.0 if run.target.load.closed else run.rate_rps or run.target.load.rate_rps
     async with _Rigs(spawner, watcher) as rigs:
         for target, planned in run.coming():
             rig = await rigs.of(target)

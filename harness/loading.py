@@ -8,12 +8,12 @@ from pathlib import Path
 
 from harness.deployment import Address
 from harness.errors import MachineError
-from harness.load.client import LOCUST_DRIVER, LoadDriver, driver_environment
+from harness.load.client import FLOW_DRIVER, LOCUST_DRIVER, LoadDriver, driver_environment
 from harness.load.messages import Done, LoadSum
 from harness.load.profile import Profile, Segment
 from harness.model.load_shape import STEADY, LoadShape, Replayed
-from harness.model.observation import LoadEnded, LoadStarted, LoadSummed
-from harness.model.target import RequestLine
+from harness.model.observation import LoadEnded, LoadLines, LoadStarted, LoadSummed
+from harness.model.target import FlowSpec, RequestLine
 from harness.model.trial import Trial
 from harness.probes.watch import Emit
 from harness.system.clock import Clock
@@ -50,15 +50,17 @@ def make_profile(
 class Load:
     """One load from launch to done. `start` sets the schedule's zero a moment ahead."""
 
-    def __init__(self, driver: LoadDriver, clock: Clock, emit: Emit) -> None:
-        self._driver, self._clock, self._emit = driver, clock, emit
+    def __init__(self, driver: LoadDriver, clock: Clock, emit: Emit, flow: FlowSpec | None) -> None:
+        self._driver, self._clock, self._emit, self._flow = driver, clock, emit, flow
         self._listener: asyncio.Task[None] | None = None
-        self._arrivals = 0
+        self._arrivals = self._lines_told = 0
         self._ended = False
         self.last: LoadSum | None = None
 
     @classmethod
-    async def launch(cls, spawner: Spawner, folder: Path, clock: Clock, emit: Emit) -> Load:
+    async def launch(
+        cls, spawner: Spawner, folder: Path, clock: Clock, emit: Emit, flow: FlowSpec | None = None
+    ) -> Load:
         """Start the driver's process; it takes a second or two to load Locust."""
 
         async def spawn(argv: Sequence[str]) -> PipedChild:
@@ -67,10 +69,11 @@ class Load:
             )
             return await PipedChild.open(process)
 
-        return cls(await LoadDriver.launch(spawn, LOCUST_DRIVER), clock, emit)
+        driver = await LoadDriver.launch(spawn, LOCUST_DRIVER if flow is None else FLOW_DRIVER)
+        return cls(driver, clock, emit, flow)
 
     async def prepare(self, profile: Profile, rows: Path) -> None:
-        self._arrivals = (await self._driver.prepare(profile, rows)).arrivals
+        self._arrivals = (await self._driver.prepare(profile, rows, flow=self._flow)).arrivals
 
     async def start(self) -> None:
         zero_ns = self._clock.now_ns() + _LEAD_NS
@@ -81,7 +84,16 @@ class Load:
     async def _listen(self) -> None:
         async for total in self._driver.sums():
             self.last = total
+            self._tell_lines()
             self._emit(_summed(total))
+
+    def _tell_lines(self) -> None:
+        """Those that nobody was told of yet."""
+        fresh = tuple(self._driver.lines[self._lines_told :])
+        if fresh:
+            now_ns = self._clock.now_ns()
+            self._emit(LoadLines(self._lines_told, fresh, now_ns, now_ns))
+            self._lines_told += len(fresh)
 
     def check_alive(self) -> None:
         """Raise what ended the driver, if anything has."""
@@ -94,6 +106,7 @@ class Load:
         self._ended = True
         sent_ns = self._clock.now_ns()
         done = await self._driver.stop(drain_s)
+        self._tell_lines()
         self._emit(LoadEnded(True, done.reason, done.due, sent_ns, self._clock.now_ns()))
         return done
 

@@ -16,8 +16,8 @@ Observations are appended as they come, so that a record that is cut is readable
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +25,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from harness.errors import MachineError, UsageError
 from harness.load.rows_file import read_rows
-from harness.model.observation import Observation, TrialEnded
+from harness.model.observation import LoadLines, Observation, TrialEnded
 from harness.model.record import TrialRecord
+from harness.model.request import flow_line
 from harness.model.rows import no_rows
 from harness.model.trial import Trial
 
@@ -88,7 +89,14 @@ def read_trial(folder: Path) -> TrialRecord:
     ended = next((seen for seen in reversed(observations) if isinstance(seen, TrialEnded)), None)
     samples = read_rows(folder / "samples.rows") if (folder / "samples.rows").exists() else no_rows()
     whole = not cut and ended is not None and ended.reason == "complete"
-    return TrialRecord(trial, tuple(observations), samples, whole)
+    return TrialRecord(_with_lines(trial, observations), tuple(observations), samples, whole)
+
+
+def _with_lines(trial: Trial, observations: Sequence[Observation]) -> Trial:
+    """The request lines of a flow are known only as they come. Nobody says what they need, so it is every part."""
+    seen = [line for each in observations if isinstance(each, LoadLines) for line in each.lines]
+    lines = tuple(flow_line(method, name, tuple(trial.part_kinds)) for method, name in seen)
+    return replace(trial, requests=(*trial.requests, *lines)) if lines else trial
 
 
 def _read_observations(path: Path) -> tuple[list[Observation], bool]:

@@ -10,6 +10,7 @@ from harness.load.profile import MAX_CONNECTIONS
 from harness.model.load_shape import own_rate_rps
 from harness.model.request import KEY, RequestLine
 from harness.model.target import LedgerSpec, Limits, LoadSpec, Part, ProbeSpec, Slo
+from harness.target_flow import read_flow
 from harness.target_shape import MAX_RPS, read_shape
 from harness.target_table import Table, is_number, show
 
@@ -29,10 +30,11 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo, root: 
             f" the deadline holds; accepted: more than {slo.deadline_s:g}",
         )
     connections = table.whole("connections", 0, 0, MAX_CONNECTIONS)
-    table.done(later={"locustfile": "[[load.requests]]"})
+    flow = read_flow(table, root)
+    table.done()
     default = _line_of(name=f"GET {live}", path=live)
     own = own_rate_rps(shape)
-    return LoadSpec(rate if own is None else own, connections, timeout_s, requests or (default,), shape)
+    return LoadSpec(rate if own is None else own, connections, timeout_s, requests or (default,), shape, flow)
 
 
 def _read_request(table: Table, parts: tuple[Part, ...]) -> RequestLine:

@@ -71,7 +71,7 @@ class TrialState:
         rows = rows[max(0, len(rows) - 20_000) :]
         due = rows[(rows["intended"] >= start_ns) & (rows["intended"] < end_ns)]
         expected = 3 * least_rps(self._trial.shape, self._trial.rate_rps)
-        if len(due) < 0.9 * expected - 2:
+        if not len(due) or len(due) < 0.9 * expected - 2:
             return False
         late = due["done"] - due["intended"] > self._trial.slo.p99_ms * 1e6
         bad = int(np.count_nonzero((due["code"] != Outcome.OK) | late))

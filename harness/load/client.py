@@ -7,6 +7,7 @@ a deadline. A different driver (see messages.py) is a different command line.
 import asyncio
 import collections
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -15,13 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from harness.errors import MachineError
+from harness.errors import HarnessError, MachineError, UsageError
 from harness.load.messages import Done, LoadSum, Note, Ready
 from harness.load.profile import Profile
+from harness.model.target import FlowSpec
 
 LOCUST_DRIVER = (sys.executable, "-P", "-m", "harness.load.locust_driver")
 ENGINE_DRIVER = (sys.executable, "-P", "-m", "harness.load.engine")
 MASTER_DRIVER = (sys.executable, "-P", "-m", "harness.load.cluster.master")
+FLOW_DRIVER = (sys.executable, "-P", "-m", "harness.load.flows")
 
 _PREPARE_S = 60.0
 _MARGIN_S = 10.0
@@ -87,6 +90,9 @@ class LoadDriver:
         self._done: Done | None = None
         self._error = ""
         self.on_note: Callable[[Note], None] = _pass_over
+        self._is_users = False
+        self.lines: list[tuple[str, str]] = []
+        """Method and name of each request line of a flow, by its number in the rows; they come with the rows."""
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_last_lines())]
 
     @classmethod
@@ -97,8 +103,12 @@ class LoadDriver:
     def pid(self) -> int:
         return self._child.pid
 
-    async def prepare(self, profile: Profile, rows_file: Path | str, timeout_s: float = _PREPARE_S) -> Ready:
-        await self._send(cmd="prepare", profile=profile.to_dict(), rows_file=str(rows_file))
+    async def prepare(
+        self, profile: Profile, rows_file: Path | str, timeout_s: float = _PREPARE_S, flow: FlowSpec | None = None
+    ) -> Ready:
+        """A flow is for the driver of flows only, which needs one."""
+        more = {} if flow is None else {"flow": dataclasses.asdict(flow)}
+        await self._send(cmd="prepare", profile=profile.to_dict(), rows_file=str(rows_file), **more)
         await self._wait(self._got_ready, timeout_s, "get ready")
         if self._ready is None:
             raise self._died()
@@ -177,7 +187,9 @@ class LoadDriver:
             await self.kill()
             raise self._died() from error
 
-    def _died(self) -> LoadDied:
+    def _died(self) -> HarnessError:
+        if self._is_users:
+            return UsageError(f"The locustfile cannot be run: {self._error}.")
         lines = "".join(f"\n    {line}" for line in self._last_lines)
         what = self._error or "its process ended"
         return LoadDied(f"The load driver (pid {self.pid}) could not do its work: {what}.{lines}")
@@ -204,7 +216,10 @@ class LoadDriver:
                 self.on_note(Note.from_dict(message))
             case "done":
                 self._done = Done.from_dict(message)
+            case "lines":
+                self.lines += [(str(method), str(name)) for method, name in message["lines"]]
             case "error":
+                self._is_users = message.get("kind") == "usage"
                 self._error = str(message.get("message"))
 
     async def _notice_end(self) -> None:

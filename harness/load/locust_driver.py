@@ -16,10 +16,12 @@ def main() -> int:
     os.dup2(2, 1)
     import locust  # noqa: F401  patches the standard library: first of all
 
+    from harness.load.locust_run import make_run
+    from harness.load.locust_self_test import self_test
     from harness.load.locust_session import Session
     from harness.load.locust_wire import Wire
 
-    return Session(Wire(0, output)).run()
+    return Session(Wire(0, output), make_run, self_test).run()
 
 
 if __name__ == "__main__":

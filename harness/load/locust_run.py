@@ -17,6 +17,7 @@ class LocustRun:
         self._locust = LocustSide(profile)
         self._rows = RowWriter(rows_file)
         self.engine = Engine(profile, self._rows, self._locust.report)
+        self.connections = profile.connection_limit()
         self.finished: Any = gevent.event.Event()
 
     def begin(self) -> None:
@@ -45,3 +46,8 @@ class LocustRun:
         )
         self._locust.end()
         return done
+
+
+def make_run(command: dict[str, Any]) -> LocustRun:
+    """What a prepare command asks for."""
+    return LocustRun(Profile.from_dict(command["profile"]), str(command["rows_file"]))

@@ -29,7 +29,7 @@ class SelfTestFailed(Exception):
     """The driver cannot be trusted here."""
 
 
-class _ResettingServer:
+class ResettingServer:
     def __init__(self) -> None:
         self.seen = 0
         self._listener: Any = gsocket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -61,7 +61,7 @@ class _ResettingServer:
 
 
 def self_test() -> None:
-    server = _ResettingServer()
+    server = ResettingServer()
     descriptor, path = tempfile.mkstemp(prefix="shakedown-self-test-")
     os.close(descriptor)
     try:
@@ -71,7 +71,7 @@ def self_test() -> None:
         server.close()
 
 
-def _check(server: _ResettingServer, path: str) -> None:
+def _check(server: ResettingServer, path: str) -> None:
     profile = Profile(
         host="127.0.0.1",
         port=server.port,

@@ -3,25 +3,50 @@
 import gc
 import os
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import gevent
 
-from harness.load.locust_run import LocustRun
-from harness.load.locust_self_test import SelfTestFailed, self_test
+from harness.load.locust_self_test import SelfTestFailed
 from harness.load.locust_wire import Wire
-from harness.load.messages import Ready
-from harness.load.profile import Profile
+from harness.load.messages import Done, LoadSum, Ready
 
 _SUM_PERIOD_S = 0.5
 _FAILED = 1
 _BAD_COMMAND = 2
 
 
+class BadFile(Exception):
+    """What the user wrote cannot be loaded: told as theirs, not as a defect of the driver."""
+
+
+class Engine(Protocol):
+    failure: Exception | None
+
+    @property
+    def arrivals(self) -> int: ...
+    def start(self, t0_ns: int, origin_ns: int) -> None: ...
+    def stop(self, reason: str, drain_s: float) -> None: ...
+    def window(self) -> LoadSum: ...
+
+
+class Run(Protocol):
+    finished: Any
+    connections: int
+
+    @property
+    def engine(self) -> Engine: ...
+    def begin(self) -> None: ...
+    def end(self) -> Done: ...
+
+
 class Session:
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._run: LocustRun | None = None
+    """`make` makes the run that a prepare command asks for."""
+
+    def __init__(self, wire: Wire, make: Callable[[dict[str, Any]], Run], self_test: Callable[[], None]) -> None:
+        self._wire, self._make, self._self_test = wire, make, self_test
+        self._run: Run | None = None
         self._started = False
         self._signal = 0
 
@@ -38,7 +63,7 @@ class Session:
         try:
             match command.get("cmd"):
                 case "prepare":
-                    return self._prepare(Profile.from_dict(command["profile"]), str(command["rows_file"]))
+                    return self._prepare(command)
                 case "start":
                     return self._start(int(command["t0_ns"]), int(command.get("origin_ns") or command["t0_ns"]))
                 case "stop":
@@ -52,25 +77,28 @@ class Session:
                     return self._finish()
                 case other:
                     return self._refuse(str(command.get("message", f"unknown command {other!r}")))
+        except BadFile as error:
+            self._wire.emit("error", kind="usage", message=str(error))
+            return _BAD_COMMAND
         except (KeyError, TypeError, ValueError) as error:
             return self._refuse(f"{command.get('cmd')}: {error}")
         except OSError as error:
             return self._refuse(str(error))
 
-    def _prepare(self, profile: Profile, rows_file: str) -> int | None:
+    def _prepare(self, command: dict[str, Any]) -> int | None:
         if self._run:
             return self._refuse("prepare was given twice")
         try:
-            self_test()
+            self._self_test()
         except SelfTestFailed as error:
             self._wire.emit("error", message=str(error))
             return _FAILED
-        run = self._run = LocustRun(profile, rows_file)
+        run = self._run = self._make(command)
         run.begin()
         run.finished.rawlink(lambda _: self._wire.put({"cmd": "finished"}))
         gc.collect()
         gc.freeze()  # what is there now stays: later collections are short
-        ready = Ready(run.engine.arrivals, profile.connection_limit(), os.getpid(), "ok")
+        ready = Ready(run.engine.arrivals, run.connections, os.getpid(), "ok")
         self._wire.emit("ready", **ready.to_dict())
         return None
 

@@ -10,7 +10,11 @@ Between them a driver may say a note. What a master says to an engine only: `sta
 `epochs`, and `lease` with until_ns (see epochs.py).
 
 `t0_ns` is a moment of time.monotonic_ns; rows and sums count from `origin_ns`, so that they share the clock of the
-trial. The end of standard input means that the harness died: the driver stops at once and leaves whole rows behind.
+trial. The driver of flows takes `"flow": {"locustfile": …, "model": "open" or "closed", "users": …}` in prepare, says
+`lines` (`first`, and method and name of each) before the rows whose endpoints those are, and an error of kind "usage"
+for what the file's author has to mend.
+
+The end of standard input means that the harness died: the driver stops at once and leaves whole rows behind.
 """
 
 import dataclasses

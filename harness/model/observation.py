@@ -209,6 +209,17 @@ class LoadStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadLines:
+    """Request lines of a flow (method, name), as they came; the number of the first in the samples is `first`."""
+
+    first: int
+    lines: tuple[tuple[str, str], ...]
+    sent_ns: int
+    done_ns: int
+    kind: Literal["load-lines"] = "load-lines"
+
+
+@dataclass(frozen=True, slots=True)
 class LoadEnded:
     """The driver said done (or died: `ok` false). `scheduled` counts the arrivals intended until it was stopped."""
 
@@ -342,6 +353,7 @@ Observation = (
     | LogNoted
     | LoadSummed
     | LoadStarted
+    | LoadLines
     | LoadEnded
     | InFlightEnded
     | StackTaken

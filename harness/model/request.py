@@ -104,6 +104,11 @@ class RequestLine:
         return dataclasses.replace(line, stores=bool(raw.get("stores", line.uses_key)))
 
 
+def flow_line(method: str, name: str, needs: tuple[str, ...]) -> RequestLine:
+    """What a flow was seen to ask. What it expects is its own: the rows say what it thought of each answer."""
+    return RequestLine(f"{method} {name}", method=method, needs=needs)
+
+
 def _headers_and_body(raw: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
     pairs = raw.get("headers", ())
     headers = tuple((str(k), str(v)) for k, v in (pairs.items() if isinstance(pairs, dict) else pairs))

@@ -49,7 +49,8 @@ class Outcome(IntEnum):
     A connection that ends before the first byte of the answer is told by whether it had carried a request before
     (reused) or not (fresh). `reset` is an RST or a broken pipe, `eof` an orderly close. What was not sent found no
     connection in time, was kept back by a stop, or was too late because the load driver itself was (late). LOST is of
-    a sender that died with what it knew; it counts as not sent.
+    a sender that died with what it knew; it counts as not sent. The last two are of flows: a
+    task that raised an error of its own, and one that made no request.
     """
 
     OK = 0
@@ -75,6 +76,8 @@ class Outcome(IntEnum):
     WRONG_BODY = 20
     LOST = 21
     NOT_SENT_LATE = 22
+    FLOW_ERROR = 23
+    NO_REQUEST = 24
 
 
 class Flag(IntFlag):
@@ -87,7 +90,8 @@ class Flag(IntFlag):
 ANSWERED = frozenset({Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY})
 TIMED_OUT = frozenset({Outcome.CONNECT_TIMEOUT, Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
 UNFINISHED = frozenset({Outcome.UNFINISHED, Outcome.UNFINISHED_CONNECT})
-NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE})
+NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE, Outcome.NO_REQUEST})
+UNASKED = frozenset({Outcome.NOT_SENT_STOP, Outcome.NO_REQUEST})  # nobody was kept waiting
 FAILED = frozenset(Outcome) - ANSWERED - TIMED_OUT - UNFINISHED - NOT_SENT
 
 

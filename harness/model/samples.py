@@ -14,6 +14,7 @@ from harness.model.rows import (
     ANSWERED,
     NOT_SENT,
     TIMED_OUT,
+    UNASKED,
     UNFINISHED,
     Outcome,
     Rows,
@@ -24,7 +25,7 @@ from harness.model.rows import (
 Times = NDArray[np.int64]
 
 _SECOND_NS = 1_000_000_000
-UNJUDGED = UNFINISHED | {Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE}
+UNJUDGED = UNFINISHED | UNASKED | {Outcome.LOST, Outcome.NOT_SENT_LATE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,14 +51,32 @@ Part = PostgresPart | HttpPart
 
 
 @dataclass(frozen=True, slots=True)
+class FlowSpec:
+    """A user's own Locust file in place of request lines. `users` is for the closed model, which has no rate."""
+
+    locustfile: str
+    model: Literal["open", "closed"] = "open"
+    users: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LoadSpec:
-    """The load; `rate_rps` None means that a calibration finds it, `connections` 0 as many as can be needed."""
+    """The load; `rate_rps` None means that a calibration finds it, `connections` 0 as many as can be needed.
+
+    With a `flow` the rate is that of its tasks, and `requests` are what probes of ours may ask.
+    """
 
     rate_rps: float | None = None
     connections: int = 0
     timeout_s: float = 12.0
     requests: tuple[RequestLine, ...] = ()
     shape: LoadShape = STEADY
+    flow: FlowSpec | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Users who wait for their answers, at no rate that is known before."""
+        return self.flow is not None and self.flow.model == "closed"
 
 
 @dataclass(frozen=True, slots=True)

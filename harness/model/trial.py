@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.model.known_limit import KnownLimit
 from harness.model.load_shape import STEADY, LoadShape
 from harness.model.scenario import Scenario
-from harness.model.target import Limits, ProbeSpec, RequestLine, Scalar, Slo
+from harness.model.target import FlowSpec, Limits, ProbeSpec, RequestLine, Scalar, Slo
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Trial:
     """All that a judge knows of a trial beside its observations and samples. Holds no secrets, only names.
 
     `part_kinds` maps the user's name of a part to its kind; `key_prefix` begins each key that the load stored (arrival
-    number k sends `{key_prefix}-{k}`).
+    number k sends `{key_prefix}-{k}`). With a `flow`, `requests` are those that it was seen to make.
     """
 
     index: int
@@ -82,3 +82,9 @@ class Trial:
     cannot: Mapping[str, str] = field(default_factory=dict)
     known_limits: tuple[KnownLimit, ...] = ()
     shape: LoadShape = STEADY
+    flow: FlowSpec | None = None
+
+    @property
+    def closed(self) -> bool:
+        """The load was that of users who wait for their answers."""
+        return self.flow is not None and self.flow.model == "closed"

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,7 @@ from markupsafe import Markup
 
 from harness.model.load_shape import describe
 from harness.model.observation import StackTaken
+from harness.model.trial import Trial
 from harness.model.verdict import Outcome, Verdict
 from reports.document import run_verdict
 from reports.html.lanes import fault_bands
@@ -114,7 +116,7 @@ def _setup(trial: TrialView) -> list[tuple[str, str]]:
     server = f"{plan.server} ({version})" if version else plan.server
     rows = [
         ("server", f"{server}, {counted(plan.workers, 'worker')}"),
-        ("load", f"{describe(plan.shape, plan.rate_rps)}, open model, client timeout {plan.timeout_s:g} s"),
+        ("load", f"{_load(plan)}, client timeout {plan.timeout_s:g} s"),
         ("faults", ", ".join(trial.verdict.faults) or "none"),
         ("seed", str(plan.seed)),
     ]
@@ -123,6 +125,15 @@ def _setup(trial: TrialView) -> list[tuple[str, str]]:
     if plan.scenario.note and plan.scenario.note != trial.verdict.note:
         rows.append(("note", plan.scenario.note))
     return rows
+
+
+def _load(plan: Trial) -> str:
+    if plan.flow is None:
+        return f"{describe(plan.shape, plan.rate_rps)}, open model"
+    file = Path(plan.flow.locustfile).name
+    if plan.closed:
+        return f"{counted(plan.flow.users, 'user')} of {file}, closed model (each waits for its answer)"
+    return f"{describe(plan.shape, plan.rate_rps).replace('requests/s', 'tasks/s', 1)} of {file}, open model"
 
 
 def _reason(trial: TrialView) -> str:

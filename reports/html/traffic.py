@@ -13,6 +13,7 @@ from harness.model.rows import (
     ANSWERED,
     NOT_SENT,
     TIMED_OUT,
+    UNASKED,
     UNFINISHED,
     Outcome,
     Rows,
@@ -29,7 +30,8 @@ _SLACK_NS = 3600 * SECOND_NS  # a damaged row could lie years away; nothing real
 class Kind:
     """Arrivals that are drawn alike. `color` is a name of the palette.
 
-    What was planned for after the load was stopped (NOT_SENT_STOP) is of no kind: nobody was kept waiting.
+    What was planned for after the load was stopped (NOT_SENT_STOP) and a task without a request (NO_REQUEST) are of no
+    kind: nobody was kept waiting. What a flow could not go on with (FLOW_ERROR) counts as a wrong answer.
     """
 
     name: str
@@ -42,15 +44,16 @@ class Kind:
 
 
 _REFUSED = frozenset({Outcome.REFUSED, Outcome.CONNECT_OTHER})
-_NAMED = ANSWERED | TIMED_OUT | UNFINISHED | NOT_SENT | _REFUSED
+_WRONG = (ANSWERED | {Outcome.FLOW_ERROR}) - {Outcome.OK}
+_NAMED = {Outcome.OK} | _WRONG | TIMED_OUT | UNFINISHED | NOT_SENT | _REFUSED
 
 OK = Kind("ok", "dot", "", frozenset({Outcome.OK}))
-WRONG = Kind("wrong answer", "bad", "", ANSWERED - {Outcome.OK})
+WRONG = Kind("wrong answer", "bad", "", _WRONG)
 TIMEOUT = Kind("timeout", "timeout", "6 3", TIMED_OUT)
 CUT = Kind("reset or cut", "cut", "2 2", frozenset(Outcome) - _NAMED)
 REFUSED = Kind("refused", "refused", "8 2 2 2", _REFUSED)
 OPEN = Kind("open at the end", "mut", "1 3", UNFINISHED)
-UNSENT = Kind("not sent", "mut", "4 4", NOT_SENT - {Outcome.NOT_SENT_STOP})
+UNSENT = Kind("not sent", "mut", "4 4", NOT_SENT - UNASKED)
 
 KINDS = (OK, WRONG, TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
 WITHOUT_ANSWER = (TIMEOUT, CUT, REFUSED, OPEN, UNSENT)
@@ -75,7 +78,7 @@ def placed_rows(record: TrialRecord) -> Rows:
     last_ns = record.last_ns + _SLACK_NS
     due = rows["intended"]
     placed = (due >= 0) & (due <= last_ns) & (ends_ns(rows) <= last_ns)
-    kept: Rows = rows[placed & (rows["code"] != Outcome.NOT_SENT_STOP)]
+    kept: Rows = rows[placed & ~in_group(rows, UNASKED)]
     return kept
 
 

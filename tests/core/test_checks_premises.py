@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from record_builder import BASELINE, BITE_S, DRAIN, REFUSED, Done, Reply, Story, ns
 
@@ -12,6 +13,7 @@ from harness.model.observation import (
     BootEnded,
     FaultChanged,
     LoadEnded,
+    LoadStarted,
     MachineSampled,
     Noted,
     PathSampled,
@@ -19,7 +21,7 @@ from harness.model.observation import (
 )
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
-from harness.model.target import RequestLine
+from harness.model.target import FlowSpec, RequestLine
 from harness.model.verdict import Verdict
 
 
@@ -227,3 +229,32 @@ def test_a_record_without_a_baseline_is_judged_without_one() -> None:
     record = Story(BASELINE).record(without=(PhaseBegan,))
     assert verdict_of(record, "baseline-steady").verdict == "inconclusive"
     assert verdict_of(record, "error-budget").verdict == "inconclusive"
+
+
+def test_of_a_flow_only_the_first_request_of_a_task_must_be_on_time() -> None:
+    """The later ones leave when the answers before them have come; they must not thin out those that were late."""
+    late = Done(took_s=0.1, lag_s=0.05)
+    record = Story(BASELINE, request=lambda at_s, line: late, trial_changes={"flow": FlowSpec("flow.py")}).record()
+    later = np.repeat(record.samples[:1], 100 * len(record.samples))
+    later["k"] = np.arange(len(later)) + len(record.samples)
+    later["sent"] = later["intended"]
+    started = record.of(LoadStarted)[0]
+    ended = replace(record.of(LoadEnded)[0], scheduled=started.scheduled + len(later))
+    kept = tuple(ended if isinstance(seen, LoadEnded) else seen for seen in record.observations)
+    whole = replace(record, observations=kept, samples=np.concatenate([record.samples, later]))
+    verdict = verdict_of(whole, "load-proven")
+    assert verdict.verdict == "inconclusive"
+    assert verdict.evidence["n"] == verdict_of(Story(BASELINE).record(), "load-proven").evidence["n"]
+
+
+def test_a_closed_model_is_told_as_one() -> None:
+    flow = FlowSpec("flow.py", "closed", 7)
+    record = Story(BASELINE, trial_changes={"flow": flow}).record()
+    verdict = verdict_of(record, "load-proven")
+    assert verdict.verdict == "pass"
+    assert verdict.why.startswith("7 users asked ")
+    assert "closed model" in verdict.why
+    few = replace(record.of(LoadEnded)[0], scheduled=50)
+    kept = tuple(few if isinstance(seen, LoadEnded) else seen for seen in record.observations)
+    rows = record.samples[record.samples["k"] < 50]
+    assert verdict_of(replace(record, observations=kept, samples=rows), "load-proven").verdict == "inconclusive"

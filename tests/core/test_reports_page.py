@@ -11,7 +11,7 @@ from made_run import LOAD_S, S, empty_record, failing_verdict, full_record, made
 
 from harness.model.observation import LogNoted, PhaseBegan
 from harness.model.record import TrialRecord
-from harness.model.rows import ROW, Outcome
+from harness.model.rows import ROW, UNASKED, Outcome
 from harness.model.scenario import Scenario
 from harness.model.verdict import NotApplicable, TrialVerdict, Verdict
 from reports.html.lanes import fault_bands, phases, probe_lane, worker_lanes
@@ -179,7 +179,7 @@ def test_p99_of_a_second_with_timeouts_is_at_least_their_wait() -> None:
 
 def test_every_outcome_is_of_one_kind_but_for_what_the_end_of_the_load_left() -> None:
     kinds = [[kind.name for kind in KINDS if outcome in kind.outcomes] for outcome in Outcome]
-    assert [len(names) for names in kinds] == [int(outcome != Outcome.NOT_SENT_STOP) for outcome in Outcome]
+    assert [len(names) for names in kinds] == [int(outcome not in UNASKED) for outcome in Outcome]
 
 
 def test_arrivals_planned_for_after_the_end_of_the_load_are_not_drawn() -> None:

@@ -176,7 +176,6 @@ def test_each_mistake_in_target_is_told_with_its_key(refusal, old, new, words):
         ("[load]\nrate_rps = 0\n", ["load.rate_rps is 0", "more than 0"]),
         ("[load]\nrate_rps = inf\n", ["load.rate_rps is inf"]),
         ("[load]\ntimeout_s = 10\n", ["load.timeout_s is 10", "slo.deadline_s (10)"]),
-        ("[load]\nlocustfile = 'x.py'\n", ["load.locustfile is not supported yet", "[[load.requests]]"]),
         ("[load]\nrequests = 3\n", ["load.requests is 3", "[[load.requests]]"]),
         ("[[load.requests]]\n[[load.requests]]\npaht = '/'\n", ["load.requests[1].paht", "did you mean path?"]),
         ("[[load.requests]]\npath = 'x'\n", ["load.requests[0].path is 'x'", "starts with /"]),

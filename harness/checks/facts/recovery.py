@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from harness.model.observation import LoadEnded, ProbeAnswered, WorkersSeen
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import NOT_SENT, UNFINISHED, Outcome, Rows, in_group
+from harness.model.rows import NOT_SENT, UNASKED, UNFINISHED, Outcome, Rows, in_group
 from harness.model.samples import ends_ns
 from harness.model.target import Limits
 
@@ -31,7 +31,7 @@ from .troubles import Trouble, served_until_ns, troubles
 SECOND = 1_000_000_000
 WINDOWS = 3
 _STEP_NS = SECOND // 4
-_OURS = frozenset({Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE})
+_OURS = UNASKED | {Outcome.LOST, Outcome.NOT_SENT_LATE}
 _SUPERVISOR_SLACK_NS = 2 * SECOND  # gunicorn and uvicorn replaced a frozen worker within their timeout + 2 s (F05)
 
 
