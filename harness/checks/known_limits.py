@@ -1,7 +1,8 @@
 """What a server is known for, told apart from what the app does: a failure within those bounds passes with a note.
 
 The same check judges once more, without what the limits account for. If it passes then, the server is why; else the
-failure stands as it was. The bounds are tight, so that anything worse still fails.
+failure stands as it was. The bounds are tight, so that anything worse still fails. A server that ends when it need not
+is an outage, and no note makes that a pass: the failure stands, and names the server and what to set.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.model.known_limit import KnownLimit
-from harness.model.observation import BootEnded, Observation, OrphansScanned, ProbeAnswered
+from harness.model.observation import BootEnded, Observation, OrphansScanned, ProbeAnswered, ServerStopped, WorkersSeen
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import FAILED, in_group
 from harness.model.samples import ends_ns
@@ -40,9 +41,26 @@ def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Ver
     for known, trouble in pairs:
         spared = _without(spared, known, trouble)
     if check.judge(spared, limits).verdict != "pass":
-        return verdict
+        return _for_the_server(record, verdict, pairs)
     why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
     return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
+
+
+def _for_the_server(record: TrialRecord, verdict: Verdict, pairs: Sequence[tuple[KnownLimit, Trouble]]) -> Verdict:
+    """The failure, as the server's where it is known to end then and did; the app cannot be asked anything any more."""
+    ends = [known for known, trouble in pairs if known.shows == "end" and _ended(record, trouble)]
+    if not ends:
+        return verdict
+    why = f"{verdict.why} The server has ended, which is known of it: {_told(ends)}."
+    return replace(verdict, why=why, attributed_to="server", advice=ends[0].advice)
+
+
+def _ended(record: TrialRecord, trouble: Trouble) -> bool:
+    """It ended unasked, and no worker was left soon after the fault."""
+    if not any(seen.ended_by == "itself" for seen in record.of(ServerStopped)):
+        return False
+    late = [seen for seen in record.of(WorkersSeen) if seen.done_ns > trouble.applied.done_ns + _SLACK_NS]
+    return bool(late) and not any(seen.pids for seen in late)
 
 
 def _told(known: Sequence[KnownLimit]) -> str:
@@ -51,6 +69,11 @@ def _told(known: Sequence[KnownLimit]) -> str:
 
 def _without(record: TrialRecord, known: KnownLimit, trouble: Trouble) -> TrialRecord:
     """The record without what a limit accounts for; the record itself where there is more than it allows."""
+    if known.shows == "end":
+        return record
+    if known.shows == "unseen":
+        settings = replace(record.trial.server_settings, stuck_timeout_s=None)
+        return replace(record, trial=replace(record.trial, server_settings=settings))
     span = _span(record, trouble)
     if known.shows == "orphans":
         return replace(record, observations=tuple(_spare_orphans(record, seen, known) for seen in record.observations))

@@ -62,7 +62,18 @@ def _checks() -> list[Row]:
 
 
 def _servers() -> list[Row]:
-    return [{"name": server.id, "asks": f"options in [target.{server.table}]"} for server in SERVERS]
+    return [
+        {
+            "name": server.id,
+            "asks": f"options in [target.{server.table}]; takes {', '.join(server.takes)}",
+            "takes": list(server.takes),
+            "known_limits": [
+                {"fault": known.fault, "says": known.says, "versions": known.versions, "source": known.source}
+                for known in server.known_limits
+            ],
+        }
+        for server in SERVERS
+    ]
 
 
 _ROWS = {

@@ -1,4 +1,4 @@
-"""A defect of a server that no setting of the user can mend: within its bounds it is told, and fails nobody."""
+"""What a server is known for, whatever the app does: small things are told and fail nobody, an end fails as its own."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ class KnownLimit:
 
     `shows` bounds it. "silence": nothing answers for as long as the trial's own boot took, and 2 s more. "lost": at
     most `most` requests break off in that time. "orphans": at most `most` processes for each worker outlive the server.
+    "unseen": the supervisor does not notice, and the worker is made good at the lift, and no earlier.
+    "end": the whole server ends within 2 s, which still fails, but not as the app's doing; `advice` says what helps.
     `versions` is the tested range, a requirement of each program that has a part in it ("a ~=1.0 with b ~=2.3"),
     `source` where it is shown.
     """
 
     fault: str
     checks: tuple[str, ...]
-    shows: Literal["silence", "lost", "orphans"]
+    shows: Literal["silence", "lost", "orphans", "unseen", "end"]
     says: str
     versions: str
     source: str
     most: int = 0
+    advice: str = ""
 
     def holds_for(self, versions: Mapping[str, str]) -> bool:
         """Was it seen with these versions? One that is newer may have mended it, one that is not told is not known."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.model.known_limit import KnownLimit
 from harness.model.target import Target
 from harness.model.trial import ServerSettings
 from harness.servers.server import Note, Server, is_helper, read_line
@@ -21,6 +22,29 @@ _LINES = (
     ("worker-killed", re.compile(r"Killing (?:old )?worker-\d+ after it refused to gracefully stop")),
     ("worker-exit", re.compile(r"Stopped (?:old )?worker-\d+")),
     ("boot-failed", re.compile(r"ASGI lifespan startup failed|Worker crash loop detected")),
+)
+
+
+_LIMITS = (
+    KnownLimit(
+        fault="worker.kill",
+        checks=("readiness-flips", "recovers", "graceful-shutdown", "error-budget", "latency-slo"),
+        shows="end",
+        says="one worker that dies ends the whole server, unless respawn_failed_workers is set",
+        versions="granian ~=2.8.9",
+        source="F08",
+        advice="Set respawn_failed_workers = true in [target.granian], and --respawn-failed-workers where it is"
+        " deployed.",
+    ),
+    KnownLimit(
+        fault="server.kill",
+        checks=("no-orphans",),
+        shows="orphans",
+        says="workers outlive a supervisor that was killed, and hold the port",
+        versions="granian ~=2.8.9",
+        source="F09",
+        most=1,
+    ),
 )
 
 
@@ -70,4 +94,5 @@ SERVER = Server(
     note=note,
     settings=settings,
     takes=("sighup",),
+    known_limits=_LIMITS,
 )

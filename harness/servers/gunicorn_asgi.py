@@ -22,5 +22,5 @@ SERVER = replace(
     ours={**gunicorn_uvicorn.SERVER.ours, "worker_class": "it is target.server"},
     note=note,
     fixed={"worker_class": "asgi"},
-    known_limits=(),
+    known_limits=(gunicorn_uvicorn.SILENT_RELOAD,),
 )

@@ -25,15 +25,17 @@ _LINES = (
     ("boot-failed", re.compile(r"Application startup failed\. Exiting")),
 )
 
+SILENT_RELOAD = KnownLimit(
+    fault="server.sighup",
+    checks=("latency-slo", "readiness-flips", "readiness-bounded", "liveness-holds"),
+    shows="silence",
+    says="a reload ends the old workers without waiting until the new ones can answer",
+    versions="gunicorn ~=27.0.0",
+    source="F28",
+)
+
 _LIMITS = (
-    KnownLimit(
-        fault="server.sighup",
-        checks=("latency-slo", "readiness-flips", "readiness-bounded", "liveness-holds"),
-        shows="silence",
-        says="a reload ends the old workers without waiting until the new ones can answer",
-        versions="gunicorn ~=27.0.0",
-        source="F28",
-    ),
+    SILENT_RELOAD,
     KnownLimit(
         fault="server.sighup",
         checks=("error-budget",),

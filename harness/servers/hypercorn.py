@@ -11,11 +11,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.model.known_limit import KnownLimit
 from harness.model.target import Target
 from harness.model.trial import ServerSettings
 from harness.servers.server import Note, Server, is_helper, read_line
 
 _LINES = (("boot-failed", re.compile(r"LifespanFailureError|LifespanTimeoutError|NoAppError")),)
+
+
+_LIMITS = (
+    KnownLimit(
+        fault="worker.kill",
+        checks=("readiness-flips", "recovers", "graceful-shutdown", "error-budget", "latency-slo"),
+        shows="end",
+        says="one worker that dies ends the whole server, with exit code 0",
+        versions="hypercorn ~=0.18.0",
+        source="F08",
+        advice="No setting of Hypercorn helps: run it under something that starts it again whatever its exit code, or"
+        " use another server.",
+    ),
+    KnownLimit(
+        fault="server.sighup",
+        checks=("latency-slo", "readiness-flips", "readiness-bounded", "liveness-holds"),
+        shows="silence",
+        says="a reload starts new workers only when the old ones are gone",
+        versions="hypercorn ~=0.18.0",
+        source="F28",
+    ),
+)
 
 
 def argv(target: Target, host: str, port: int, workers: int, flags: Sequence[str]) -> list[str]:
@@ -61,4 +84,5 @@ SERVER = Server(
     note=note,
     settings=settings,
     takes=("sighup",),
+    known_limits=_LIMITS,
 )

@@ -24,6 +24,14 @@ _LINES = (
 
 _LIMITS = (
     KnownLimit(
+        fault="worker.block-loop",
+        checks=("recovers",),
+        shows="unseen",
+        says="the supervisor is answered by another thread of the worker, and does not see a blocked event loop",
+        versions="uvicorn ~=0.54.0",
+        source="F03",
+    ),
+    KnownLimit(
         fault="server.sighup",
         checks=("error-budget",),
         shows="lost",

@@ -1,13 +1,33 @@
 """What servers are known for: bound to the versions it was seen with, and each bound from both sides."""
 
+from dataclasses import replace
+
 import pytest
+from record_builder import BITE_S, KILLED, Reply, Story, ns
+from test_checks_operations import DEAD, losing, silent
+from test_checks_premises import verdict_of
 
 from harness.model.known_limit import KnownLimit
+from harness.model.observation import Observation, WorkersSeen
+from harness.model.record import TrialRecord
+from harness.model.scenario import Scenario, fault
+from harness.model.verdict import Verdict
 from harness.servers import SERVERS, server_of
 from harness.servers.server import Server
 
 LIMIT = KnownLimit(
     "server.sighup", ("error-budget",), "lost", "it loses some", "gunicorn ~=27.0.0 with uvicorn ~=0.54.0", "F28"
+)
+
+
+END = KnownLimit(
+    fault="worker.kill",
+    checks=("readiness-flips", "recovers"),
+    shows="end",
+    says="one worker that dies ends it",
+    versions="granian ~=2.8.9",
+    source="F08",
+    advice="respawn",
 )
 
 
@@ -43,6 +63,7 @@ def test_the_versions_of_each_limit_can_be_compared(server: Server) -> None:
     for limit in server.known_limits:
         assert limit.source.startswith("F")
         assert bool(limit.most) is (limit.shows in ("lost", "orphans"))
+        assert bool(limit.advice) is (limit.shows == "end")
 
 
 def test_limits_of_other_versions_are_not_those_of_a_trial() -> None:
@@ -50,3 +71,118 @@ def test_limits_of_other_versions_are_not_those_of_a_trial() -> None:
     assert gunicorn.limits_for({"gunicorn": "27.0.1", "uvicorn": "0.54.0"}) == gunicorn.known_limits
     assert {limit.shows for limit in gunicorn.limits_for({"gunicorn": "27.0.1"})} == {"silence"}
     assert gunicorn.limits_for({"gunicorn": "28.0.0", "uvicorn": "0.54.0"}) == ()
+
+
+def ended(after_s: float, *limits: KnownLimit) -> TrialRecord:
+    """A worker is killed, and so much later no worker is left, nothing answers, and the server has ended."""
+    end_s = BITE_S + after_s
+
+    def ready(at_s: float, via: str, _pid: int) -> Reply:
+        return Reply(status=-1, outcome="refused") if via == "fresh" and at_s >= end_s else Reply()
+
+    story = Story(KILLED, ready=ready, stopped={"ended_by": "itself"}, trial_changes={"known_limits": limits})
+    seen = tuple(
+        replace(here, pids=()) if isinstance(here, WorkersSeen) and here.done_ns >= ns(end_s) else here
+        for here in story.record().observations
+    )
+    return replace(story.record(), observations=seen)
+
+
+def judged(record: TrialRecord, check: str) -> Verdict:
+    verdict = verdict_of(record, check)
+    assert verdict.verdict == "fail", verdict.why
+    return verdict
+
+
+@pytest.mark.parametrize("check", ["readiness-flips", "recovers"])
+@pytest.mark.parametrize(("after_s", "whose"), [(1.9, "server"), (2.6, "app")])
+def test_an_end_that_is_known_fails_as_the_servers_and_a_later_one_as_the_apps(
+    check: str, after_s: float, whose: str
+) -> None:
+    verdict = judged(ended(after_s, END), check)
+    assert verdict.attributed_to == whose
+    assert ("granian ~=2.8.9, F08" in verdict.why) is (whose == "server")
+    assert (verdict.advice == "respawn") is (whose == "server")
+
+
+@pytest.mark.parametrize("check", ["readiness-flips", "recovers"])
+def test_an_end_that_nobody_knows_is_not_the_servers(check: str) -> None:
+    assert judged(ended(1.0), check).attributed_to == "app"
+
+
+def test_readiness_that_falls_while_the_server_lives_is_the_apps() -> None:
+    record = ended(1.0, END)
+    lives = Story(KILLED).record()
+    stays: list[Observation] = [here for here in record.observations if not isinstance(here, WorkersSeen)]
+    stays += [here for here in lives.observations if isinstance(here, WorkersSeen)]
+    stays.sort(key=lambda here: here.done_ns)
+    verdict = judged(replace(record, observations=tuple(stays)), "readiness-flips")
+    assert verdict.attributed_to == "app"
+
+
+def that_show(what: str) -> list[Server]:
+    return [server for server in SERVERS if any(limit.shows == what for limit in server.known_limits)]
+
+
+def names(server: Server) -> str:
+    return server.id
+
+
+@pytest.mark.parametrize("server", that_show("silence"), ids=names)
+@pytest.mark.parametrize(("silent_s", "outcome"), [(3.7, "pass"), (6.0, "fail")])
+def test_a_reload_may_be_silent_for_a_boot_and_two_seconds(server: Server, silent_s: float, outcome: str) -> None:
+    record = replace(silent(silent_s), trial_changes={"known_limits": server.known_limits}).record()
+    for check in ("latency-slo", "readiness-flips", "liveness-holds", "readiness-bounded"):
+        verdict = verdict_of(record, check)
+        assert verdict.verdict == outcome, verdict.why
+        assert (verdict.attributed_to == "server") is (outcome == "pass")
+
+
+@pytest.mark.parametrize("server", that_show("lost"), ids=names)
+def test_a_reload_may_lose_as_many_requests_as_were_seen_and_no_more(server: Server) -> None:
+    most = next(limit.most for limit in server.known_limits if limit.shows == "lost")
+    for count, outcome in ((most, "pass"), (most + 1, "fail")):
+        record = replace(losing(count), trial_changes={"known_limits": server.known_limits}).record()
+        assert verdict_of(record, "error-budget").verdict == outcome
+
+
+@pytest.mark.parametrize("server", that_show("orphans"), ids=names)
+def test_so_many_processes_may_outlive_a_killed_supervisor_and_no_more(server: Server) -> None:
+    most = next(limit.most for limit in server.known_limits if limit.shows == "orphans") * 2  # of two workers
+    for count, outcome in ((most, "pass"), (most + 1, "fail")):
+        left = tuple(range(101, 101 + count))
+        record = Story(DEAD, orphans=left, trial_changes={"known_limits": server.known_limits}).record()
+        assert verdict_of(record, "no-orphans").verdict == outcome
+
+
+@pytest.mark.parametrize("server", that_show("end"), ids=names)
+@pytest.mark.parametrize(("after_s", "whose"), [(1.9, "server"), (2.6, "app")])
+def test_a_server_may_end_with_its_worker_but_that_is_no_pass(server: Server, after_s: float, whose: str) -> None:
+    record = ended(after_s, *server.known_limits)
+    for check in ("readiness-flips", "recovers", "graceful-shutdown"):
+        verdict = judged(record, check)
+        assert verdict.attributed_to == whose
+
+
+BLOCKED = Scenario("loop-blocked", "Is it seen?", faults=(fault("worker.block-loop", for_s=14),), min_workers=2)
+
+
+def blocked(until_s: float, *limits: KnownLimit) -> TrialRecord:
+    """The worker that is blocked for 14 s answers again at that time, and no other takes its place."""
+
+    def reply(at_s: float, via: str, pid: int) -> Reply:
+        hurt = via == "pinned" and pid == 101 and BITE_S <= at_s < until_s
+        return Reply(until_s - at_s) if hurt else Reply()
+
+    changes = {"known_limits": limits}
+    return Story(BLOCKED, ready=reply, live=reply, new_pid_s=None, trial_changes=changes).record()
+
+
+@pytest.mark.parametrize("server", that_show("unseen"), ids=names)
+def test_a_supervisor_may_overlook_a_blocked_loop_but_the_worker_has_to_come_back(server: Server) -> None:
+    lift_s = BITE_S + 14
+    seen = verdict_of(blocked(lift_s, *server.known_limits), "recovers")
+    assert (seen.verdict, seen.attributed_to) == ("pass", "server"), seen.why
+    assert verdict_of(blocked(lift_s), "recovers").verdict == "fail"
+    late = verdict_of(blocked(lift_s + 7, *server.known_limits), "recovers")
+    assert (late.verdict, late.attributed_to) == ("fail", "app"), late.why
