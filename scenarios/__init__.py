@@ -44,6 +44,7 @@ from scenarios import (
     worker_frozen,
     worker_killed,
     worker_killed_while_database_down,
+    worker_starved,
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -72,6 +73,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     loop_blocked.SCENARIO,
     worker_killed.SCENARIO,
     worker_killed_while_database_down.SCENARIO,
+    worker_starved.SCENARIO,
     reload.SCENARIO,
     scaled_up.SCENARIO,
     scaled_down.SCENARIO,
@@ -101,6 +103,12 @@ SUITES: Mapping[str, tuple[str, ...]] = {
     "nightly": tuple(scenario.name for scenario in SCENARIOS),
     "deploy": ("reload", "scaled-up", "scaled-down", "restarted", "boot-without-postgres", "drain", "master-killed"),
     "database": tuple(scenario.name for scenario in SCENARIOS if "postgres" in scenario.requires),
-    "workers": ("worker-frozen", "loop-blocked", "worker-killed", "worker-killed-while-database-down"),
+    "workers": (
+        "worker-frozen",
+        "loop-blocked",
+        "worker-killed",
+        "worker-killed-while-database-down",
+        "worker-starved",
+    ),
     "clients": ("ingress-slow", "clients-slow", "clients-vanish", "clients-idle", "clients-malformed", "burst"),
 }

@@ -15,7 +15,7 @@ from harness.probes.owners import Owned, ask_owner
 from harness.system.clock import Clock
 
 _OPEN_S = 3.0
-_MOST_OPEN = 40
+_MOST_OPEN = 100
 
 
 @dataclass(slots=True)
@@ -53,18 +53,21 @@ class Pins:
                 connection.close()
         return pins
 
-    async def ask(self, timeout_s: float) -> tuple[str, str]:
-        """What becomes of a question to the hurt worker, and to another: "answered", "timeout", "eof" … or "none"."""
-        other = next((pid for pid in self.connections if pid != self.hurt), -1)
-        answers = await asyncio.gather(*(self.ask_one(pid, timeout_s) for pid in (self.hurt, other)))
-        return said(answers[0]), said(answers[1])
+    async def ask(self, timeout_s: float, request: bytes | None = None) -> tuple[str, str]:
+        """What becomes of a question to the hurt worker, and to another: "answered", "timeout", "eof" … or "none".
 
-    async def ask_one(self, pid: int, timeout_s: float) -> Answer | None:
+        `request` is what is asked in place of liveness.
+        """
+        other = next((pid for pid in self.connections if pid != self.hurt), -1)
+        answers = await asyncio.gather(*(self.ask_one(pid, timeout_s, request) for pid in (self.hurt, other)))
+        return _said(answers[0]), _said(answers[1])
+
+    async def ask_one(self, pid: int, timeout_s: float, request: bytes | None = None) -> Answer | None:
         """None where there is no connection to it."""
         connection = self.connections.get(pid)
         if connection is None:
             return None
-        return await connection.ask(get_request(self.deployment.address, self.path), timeout_s)
+        return await connection.ask(request or get_request(self.deployment.address, self.path), timeout_s)
 
     def close(self) -> None:
         for connection in self.connections.values():
@@ -72,8 +75,10 @@ class Pins:
         self.connections = {}
 
 
-def said(answer: Answer | None) -> str:
-    return "none" if answer is None else answer.outcome
+def _said(answer: Answer | None) -> str:
+    if answer is None:
+        return "none"
+    return f"answered {answer.status}" if answer.outcome == "answered" and not answer.good else answer.outcome
 
 
 def told(hurt: str, other: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from harness.deployment import Deployment
 from harness.errors import MachineError
 from harness.faults.fault import Parameter
-from harness.system.proc import Stat, read_stat
+from harness.system.proc import Stat, is_same, read_stat
 from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
 
 BUSIEST = -1
@@ -26,6 +29,13 @@ def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
     if stat is None:
         raise MachineError(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
     return stat, held.get(stat.pid, 0)
+
+
+def send(worker: Stat, number: int) -> None:
+    """A signal to this worker and to nobody who got its pid; nothing where it is gone."""
+    if is_same(worker.pid, worker.start):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, number)
 
 
 def connections_by_worker(deployment: Deployment) -> dict[int, int]:

@@ -1,0 +1,107 @@
+"""Each fault of one worker bites that worker alone, as much as it says, and leaves nothing behind."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fault_rig import Scene, applied
+from parts_rig import until
+from probe_rig import HERE, Served
+
+from harness.deployment import Address
+from harness.faults import spec_of
+from harness.faults.fault import Actor, Link
+from harness.faults.pins import Pins
+from harness.model.request import RequestLine
+from harness.model.scenario import FaultUse
+from harness.model.target import Scalar
+from harness.probes.owners import answer_by_each_worker
+from harness.system.ports import Ports
+from harness.system.proc import read_stat
+from harness.system.process import clean_env
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def served(faults: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two workers under Gunicorn, once for all tests of this file; their part is behind the proxy of `rates`."""
+    folder, port = tmp_path_factory.mktemp("worker"), Ports().take()
+    env = clean_env(PYTHONPATH=str(HERE), PART_PORT=str(faults.link("rates").proxy.listen.port))
+    words = ["-m", "gunicorn", "worker_app:app", "-k", "uvicorn_worker.UvicornWorker", "-w", "2", "--keep-alive", "60"]
+    words += ["--no-control-socket", "-b", f"127.0.0.1:{port}"]
+    log = folder / "log"
+    process = faults.stage.spawner.spawn([sys.executable, *words], name="server", env=env, cwd=folder, log=log)
+    here = Served(Address("127.0.0.1", port), process, Path(log))
+
+    async def up() -> None:
+        assert len(await answer_by_each_worker(here, "/part", 2, 30)) == 2, log.read_text()
+
+    try:
+        faults.run(up())
+        yield here
+    finally:
+        faults.run(_end(here))
+
+
+async def _end(served: Served) -> None:
+    assert served.process is not None
+    await served.process.end(grace_s=5)
+
+
+def actor(faults: Scene, served: Served, id: str, path: str = "/part", **parameters: Scalar) -> Actor:
+    given: dict[str, Scalar] = {"index": 0, **parameters}
+    ingress = Link("ingress", "ingress", faults.link("rates").proxy, "/health")
+    stage = replace(
+        faults.stage,
+        deployment=served,
+        links={**faults.stage.links, "ingress": ingress},
+        lines=(RequestLine("asked", path=path, needs=("rates",)),),
+    )
+    use = FaultUse(id, for_s=30, parameters=given)
+    return spec_of(use).build(use, stage)
+
+
+def asked(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
+@asynccontextmanager
+async def pinned(served: Served) -> AsyncIterator[Pins]:
+    for _ in range(5):
+        pins = await Pins.open(served, "/part", served.workers()[0])
+        if len(pins.connections) == 2:
+            break
+        pins.close()
+    try:
+        assert len(pins.connections) == 2
+        yield pins
+    finally:
+        pins.close()
+
+
+def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        first, second = served.workers()
+        async with pinned(served) as pins:
+            async with applied(actor(faults, served, "worker.cpu", stopped_percent=80, period_ms=200)):
+                assert await pins.ask(5) == ("answered", "answered")
+                other = read_stat(second)
+                assert other is not None
+                assert other.state != "T"
+            await until(lambda: (stat := read_stat(first)) is not None and stat.state != "T", 5, "it runs again")
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize("id", ["worker.cpu"])
+def test_a_lift_may_come_first_and_proves_nothing(faults: Scene, served: Served, id: str) -> None:
+    async def see() -> None:
+        never = actor(faults, served, id)
+        assert await never.lift() == {}
+        assert not (await never.prove()).ok
+
+    faults.run(see())
