@@ -44,6 +44,7 @@ from scenarios import (
     worker_frozen,
     worker_killed,
     worker_killed_while_database_down,
+    worker_pool_full,
     worker_starved,
 )
 
@@ -74,6 +75,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     worker_killed.SCENARIO,
     worker_killed_while_database_down.SCENARIO,
     worker_starved.SCENARIO,
+    worker_pool_full.SCENARIO,
     reload.SCENARIO,
     scaled_up.SCENARIO,
     scaled_down.SCENARIO,
@@ -109,6 +111,7 @@ SUITES: Mapping[str, tuple[str, ...]] = {
         "worker-killed",
         "worker-killed-while-database-down",
         "worker-starved",
+        "worker-pool-full",
     ),
     "clients": ("ingress-slow", "clients-slow", "clients-vanish", "clients-idle", "clients-malformed", "burst"),
 }

@@ -1,30 +1,33 @@
 """No request is open for longer than its deadline, whatever a part does.
 
 A call without a timeout holds its worker's slot and its connection for as long as the part is silent. Only a fault of a
-part that lasts longer than the deadline can show it: elsewhere the check does not apply, for it could not fail. A
-worker that is frozen cannot keep a deadline of its own, and a broken ingress is not the app's. The slack of 0.5 s lets
-an app that answers 504 at its deadline be on time; the client waits 2 s longer than the deadline, so that a request
-without a bound shows as its timeout.
+part that lasts longer than the deadline can show it, or one that cuts a worker off from its parts: elsewhere the check
+does not apply, for it could not fail. A worker that is frozen cannot keep a deadline of its own, and a broken ingress
+is not the app's. The slack of 0.5 s lets an app that answers 504 at its deadline be on time; the client waits 2 s
+longer than the deadline, so that a request without a bound shows as its timeout. Nobody knows which worker had a
+request: the fault of one worker met those that failed or took a second.
 """
 
 import numpy as np
 
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import Rows
+from harness.model.rows import Outcome, Rows
 from harness.model.samples import ends_ns, of_endpoint, open_longer
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
-from .facts.troubles import Trouble, sigterm_ns, troubles, uses_on_parts
+from .facts.troubles import Trouble, sigterm_ns, troubles, uses_beside_parts, uses_on_parts
 
 NAME = "requests-bounded"
+_HELD_NS = 1_000_000_000
 
 
 def applies(record: TrialRecord) -> str | None:
     deadline_s = record.trial.slo.deadline_s
-    if any(use.outlasts_deadline or (use.for_s or 0.0) > deadline_s for use in uses_on_parts(record.trial)):
+    uses = [*uses_on_parts(record.trial), *uses_beside_parts(record.trial)]
+    if any(use.outlasts_deadline or (use.for_s or 0.0) > deadline_s for use in uses):
         return None
     return f"no fault of a part lasts longer than the deadline of {deadline_s:g} s"
 
@@ -76,12 +79,19 @@ def _exposed(record: TrialRecord, limit_s: float) -> Rows:
     """Requests that need a broken part and met its fault for longer than the limit."""
     parts = [record.samples[:0]]
     for trouble in troubles(record):
-        if trouble.what in record.trial.part_kinds:
+        part = trouble.cut_off_from if trouble.has("answering") else trouble.what
+        if part in record.trial.part_kinds:
             until = _lift_ns(record, trouble) - int(limit_s * 1e9)
-            lines = [i for i, line in enumerate(record.trial.requests) if trouble.what in line.needs]
+            lines = [i for i, line in enumerate(record.trial.requests) if part in line.needs]
             rows = of_endpoint(record.samples, *lines)
-            parts.append(rows[(rows["sent"] >= trouble.applied.done_ns) & (rows["sent"] < until)])
+            rows = rows[(rows["sent"] >= trouble.applied.done_ns) & (rows["sent"] < until)]
+            parts.append(_held(rows) if trouble.what == "worker" else rows)
     return np.concatenate(parts)
+
+
+def _held(rows: Rows) -> Rows:
+    held: Rows = rows[(rows["code"] != Outcome.OK) | (ends_ns(rows) - rows["sent"] > _HELD_NS)]
+    return held
 
 
 def _lift_ns(record: TrialRecord, trouble: Trouble) -> int:

@@ -47,6 +47,7 @@ from harness.faults import (
     slow_reader,
     slow_sender,
     trickle,
+    worker_pool,
     wrong_body,
 )
 from harness.faults.fault import FaultSpec
@@ -80,6 +81,7 @@ FAULTS: tuple[FaultSpec, ...] = (
     kill.FAULT,
     block_loop.FAULT,
     cpu.FAULT,
+    worker_pool.FAULT,
     sigterm.FAULT,
     server_kill.FAULT,
     sighup.FAULT,

@@ -6,7 +6,8 @@ drain follows it. `lasting`: what it sets outlives a run that is killed, so it m
 `ours`: it ends or stops a whole server, so only one that we started. `harmless`: the server goes on through it, with
 other workers: it may cost no request, and no readiness. `returns`: it ends the server and starts it again, so that the
 service is away for a while and must be back after the lift. `drains`: requests are held open across its SIGTERM, as
-across that of the drain.
+across that of the drain. `answering`: the worker that it hits goes on to answer, and may well answer no: that is no
+error of the service.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless", "returns", "drains"]
+Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless", "answering", "returns", "drains"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
@@ -27,6 +28,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "postgres.restart": ("ours",),
     "postgres.kill": ("ours",),
     "worker.kill": ("fatal",),
+    "worker.pool": ("answering",),
     "server.sigterm": ("final",),
     "server.kill": ("final", "fatal"),
     "server.sighup": ("harmless",),

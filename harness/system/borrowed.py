@@ -20,6 +20,7 @@ from harness.errors import MachineError
 
 _PIDFD_GETFD = 438  # the same number on every architecture
 _ATTACH_FILTER, _DETACH_FILTER = 26, 27  # SO_ATTACH_FILTER, SO_DETACH_FILTER
+_GET_FILTER = _ATTACH_FILTER  # SO_GET_FILTER has the same number
 _UNCONNECT = struct.pack("=H14x", socket.AF_UNSPEC)
 
 Program = Sequence[tuple[int, int, int, int]]
@@ -83,6 +84,13 @@ def drop(borrowed: socket.socket, program: Program) -> None:
     """Lose what comes in, as the program says. Connections that a listener accepts from then on inherit it."""
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
     borrowed.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HL", len(program), ctypes.addressof(code)))
+
+
+def drops(borrowed: socket.socket) -> bool:
+    """Is a program in force at this socket? Only its length is asked for: the kernel writes steps, not bytes."""
+    libc, length = ctypes.CDLL(None, use_errno=True), ctypes.c_uint32(0)
+    failed = libc.getsockopt(borrowed.fileno(), socket.SOL_SOCKET, _GET_FILTER, None, ctypes.byref(length))
+    return failed == 0 and length.value > 0
 
 
 def pass_all(borrowed: socket.socket) -> None:

@@ -25,6 +25,7 @@ from harness.checks.judge import judge_trial
 from harness.model.observation import InFlightEnded, KeysStored, OrphansScanned, ServerStopped
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
+from harness.model.scenario import Scenario, fault
 from harness.model.target import RequestLine
 
 LIFT_S = BITE_S + 8.0
@@ -187,6 +188,13 @@ def test_a_frozen_worker_takes_what_hangs_on_it() -> None:
     assert verdict_of(Story(FROZEN, request=answered, new_pid_s=5.0).record(), "error-budget").verdict == "fail"
 
 
+def test_a_worker_that_cannot_get_at_its_part_may_say_so() -> None:
+    cut_off = Scenario("cut-off", "?", faults=(fault("worker.pool", for_s=8),), ready="any", min_workers=2)
+    for start_s, outcome in ((BITE_S, "pass"), (BITE_S + 12.0, "fail")):
+        story = Story(cut_off, request=broken(start_s, start_s + 4.0, BAD, every=10), new_pid_s=None)
+        assert verdict_of(story.record(), "error-budget").verdict == outcome
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
@@ -228,6 +236,17 @@ def test_a_request_may_not_outlast_its_deadline(took: Done, outcome: str) -> Non
     assert verdict.verdict == outcome, verdict.why
     if outcome == "fail":
         assert "limit" in verdict.why or "10 s" in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("took", "outcome"),
+    [(Done(3.0, Outcome.BAD_STATUS), "pass"), (Done(12.0, Outcome.TIMEOUT), "fail"), (Done(), "inconclusive")],
+)
+def test_a_worker_that_is_cut_off_keeps_the_deadline(took: Done, outcome: str) -> None:
+    """Where nothing shows that a request met the fault, nothing shows that one would have been bounded."""
+    cut_off = Scenario("cut-off", "?", faults=(fault("worker.pool", for_s=13),), ready="any", min_workers=2)
+    story = Story(cut_off, request=broken(BITE_S + 0.1, BITE_S + 1.0, took, line="list"), new_pid_s=None)
+    assert verdict_of(story.record(), "requests-bounded").verdict == outcome
 
 
 def test_a_short_fault_cannot_show_a_missing_deadline() -> None:

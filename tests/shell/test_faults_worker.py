@@ -1,5 +1,6 @@
 """Each fault of one worker bites that worker alone, as much as it says, and leaves nothing behind."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,9 +19,10 @@ from harness.faults.pins import Pins
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
+from harness.probes.http import Answer
 from harness.probes.owners import answer_by_each_worker
 from harness.system.ports import Ports
-from harness.system.proc import read_stat
+from harness.system.proc import read_stat, thread_states
 from harness.system.process import clean_env
 
 pytestmark = pytest.mark.real
@@ -61,6 +63,8 @@ def actor(faults: Scene, served: Served, id: str, path: str = "/part", **paramet
         links={**faults.stage.links, "ingress": ingress},
         lines=(RequestLine("asked", path=path, needs=("rates",)),),
     )
+    if id == "worker.pool":
+        given["part"] = "rates"
     use = FaultUse(id, for_s=30, parameters=given)
     return spec_of(use).build(use, stage)
 
@@ -83,6 +87,23 @@ async def pinned(served: Served) -> AsyncIterator[Pins]:
         pins.close()
 
 
+async def until_it_hangs(pins: Pins, path: str) -> asyncio.Task[Answer | None]:
+    """Asked again until an answer is not there after half a second: what was free before is not used up at once."""
+    for _ in range(20):
+        asking = asyncio.create_task(pins.ask_one(pins.hurt, 60, asked(path)))
+        done, _ = await asyncio.wait({asking}, timeout=0.5)
+        if not done:
+            return asking
+        assert asking.result() is not None
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{path} was answered each time")
+
+
+async def is_late_only(asking: asyncio.Task[Answer | None]) -> bool:
+    answer = await asking
+    return answer is not None and answer.good
+
+
 def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(faults: Scene, served: Served) -> None:
     async def see() -> None:
         first, second = served.workers()
@@ -97,7 +118,27 @@ def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(fault
     faults.run(see())
 
 
-@pytest.mark.parametrize("id", ["worker.cpu"])
+@pytest.mark.parametrize(("id", "path"), [("worker.pool", "/part")])
+def test_a_used_up_pool_keeps_this_workers_requests_and_no_others(
+    faults: Scene, served: Served, id: str, path: str
+) -> None:
+    async def see() -> None:
+        first, second = served.workers()
+        async with pinned(served) as pins:
+            async with applied(actor(faults, served, id, path)):
+                hangs = await until_it_hangs(pins, path)
+                elsewhere = await pins.ask_one(second, 5, asked(path))
+                assert elsewhere is not None
+                assert elsewhere.good
+                assert not hangs.done()
+            assert await is_late_only(hangs)
+        await until(lambda: not set(thread_states(first).values()) & {"t", "T"}, 5, "no thread stands")
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize("id", ["worker.cpu", "worker.pool"])
 def test_a_lift_may_come_first_and_proves_nothing(faults: Scene, served: Served, id: str) -> None:
     async def see() -> None:
         never = actor(faults, served, id)

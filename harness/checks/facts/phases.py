@@ -7,7 +7,7 @@
 What is due between the lift and the recovery belongs to `recovers`. Under a worker's fault all lines are judged, but
 what that worker had in hand is left out. No app tells which worker had which request, so the bound is generous: for a
 kill, what was open within a quarter second of it and broke off; for anything else, what was open while the worker was
-hurt and broke off or took longer than one second.
+hurt and broke off or took longer than one second, and what was refused, where the fault leaves the worker answering.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from harness.model.observation import LoadEnded
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import FAILED, TIMED_OUT, Rows, in_group
+from harness.model.rows import FAILED, TIMED_OUT, Outcome, Rows, in_group
 from harness.model.samples import ends_ns, errors, inside, of_endpoint, overlapping, quantiles, response_ns
 from harness.model.target import Limits
 
@@ -115,7 +115,8 @@ def _fault(record: TrialRecord) -> Judged | None:
 
 def _in_hand(record: TrialRecord, trouble: Trouble, rows: Rows) -> NDArray[np.bool_]:
     """What the hurt worker may have had in hand, by the bound above."""
-    broke = in_group(rows, FAILED | TIMED_OUT)
+    said_no = {Outcome.BAD_STATUS} if trouble.has("answering") else set()
+    broke = in_group(rows, FAILED | TIMED_OUT | said_no)
     ends = ends_ns(rows)
     if trouble.has("fatal"):
         border = trouble.applied.done_ns + _KILL_SLACK_NS

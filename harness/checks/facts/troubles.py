@@ -42,6 +42,11 @@ class Trouble:
         pid = self.applied.evidence.get("pid")
         return pid if isinstance(pid, int) else None
 
+    @property
+    def cut_off_from(self) -> str:
+        """The part, itself well, that a hurt worker cannot hear."""
+        return str(self.applied.evidence.get("cut_off_from", ""))
+
 
 def troubles(record: TrialRecord) -> tuple[Trouble, ...]:
     """In the order of their application."""
@@ -82,6 +87,11 @@ def _named(trial: Trial, fault: str) -> str:
 def uses_on_parts(trial: Trial) -> tuple[FaultUse, ...]:
     """The scenario's faults that hurt a part, or the link to it."""
     return tuple(use for use in trial.scenario.faults if resolve(trial, use.what) in trial.part_kinds)
+
+
+def uses_beside_parts(trial: Trial) -> tuple[FaultUse, ...]:
+    """Those that cut a worker off from a part that is well."""
+    return tuple(use for use in trial.scenario.faults if has_trait(use.id, "answering"))
 
 
 def hurts(trial: Trial, *whats: str) -> bool:
