@@ -21,7 +21,7 @@ from harness.parts.postgres_binaries import embedded_bin, installed_bin
 from harness.parts.toxiproxy_binary import find_toxiproxy
 from harness.probes.stack import find_py_spy
 from harness.system.borrowed import why_not_borrow
-from harness.system.held_thread import why_not_trace
+from harness.system.held_threads import why_not_trace
 from harness.system.ports import Ports
 
 

@@ -48,6 +48,7 @@ from harness.faults import (
     slow_sender,
     trickle,
     worker_pool,
+    worker_threads,
     wrong_body,
 )
 from harness.faults.fault import FaultSpec
@@ -82,6 +83,7 @@ FAULTS: tuple[FaultSpec, ...] = (
     block_loop.FAULT,
     cpu.FAULT,
     worker_pool.FAULT,
+    worker_threads.FAULT,
     sigterm.FAULT,
     server_kill.FAULT,
     sighup.FAULT,

@@ -15,7 +15,7 @@ from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.faults.pins import Pins
 from harness.faults.worker import INDEX, pick
 from harness.model.scenario import FaultUse
-from harness.system.held_thread import HeldThread, why_not_trace
+from harness.system.held_threads import HeldThreads, why_not_trace
 from harness.system.proc import Stat, is_same, thread_states
 from harness.system.process import Spawner
 
@@ -34,21 +34,21 @@ class BlockLoop:
     index: int
     lease_s: float
     worker: Stat | None = None
-    held: HeldThread | str = "it was not tried"
+    held: HeldThreads | str = "it was not tried"
     pins: Pins | None = None
 
     async def apply(self) -> Evidence:
         self.worker, connections = pick(self.deployment, self.index)
         pid = self.worker.pid
         self.pins = await Pins.open(self.deployment, self.live, pid)
-        self.held = await HeldThread.hold_loop(self.spawner, pid, lease_s=self.lease_s)
-        thread = self.held.tid if isinstance(self.held, HeldThread) else -1
+        self.held = await HeldThreads.hold(self.spawner, "loop", pid, lease_s=self.lease_s)
+        thread = -1 if isinstance(self.held, str) else self.held.tids[0]
         return {"pid": pid, "connections": connections, "thread": thread}
 
     async def prove(self) -> Proof:
         if self.worker is None or self.pins is None or isinstance(self.held, str):
             return Proof(False, f"The event loop was not stopped: {self.held}.")
-        pid, thread = self.worker.pid, self.held.tid
+        pid, thread = self.worker.pid, self.held.tids[0]
         hurt, other = await self.pins.ask(_SILENT_S)
         states = thread_states(pid)
         stopped = sorted(tid for tid, state in states.items() if state in "tT")
@@ -76,11 +76,14 @@ class BlockLoop:
         return {"pid": self.worker.pid, "replaced": replaced, "until_the_lift": stood and not replaced}
 
 
+def lease_of(use: FaultUse) -> float:
+    """How long a helper may hold threads: a little longer than the fault lasts."""
+    return LONGEST_S if use.for_s is None else min(LONGEST_S, use.for_s + _SPARE_S)
+
+
 def _build(use: FaultUse, stage: Stage) -> Actor:
-    lease_s = LONGEST_S if use.for_s is None else min(LONGEST_S, use.for_s + _SPARE_S)
-    return BlockLoop(
-        stage.deployment, stage.spawner, stage.links["ingress"].live, int(FAULT.value(use, "index")), lease_s
-    )
+    live, index = stage.links["ingress"].live, int(FAULT.value(use, "index"))
+    return BlockLoop(stage.deployment, stage.spawner, live, index, lease_of(use))
 
 
 FAULT = FaultSpec(

@@ -4,14 +4,14 @@ import asyncio
 import sys
 
 from harness.ledger import Ledger
-from harness.system.held_thread import HeldThread
+from harness.system.held_threads import HeldThreads
 from harness.system.process import Spawner
 
 
 async def main(pid: int) -> None:
-    held = await HeldThread.hold_loop(Spawner(Ledger.create()), pid, lease_s=120)
-    assert isinstance(held, HeldThread), held
-    print(held.tid, held.child.pid, flush=True)
+    held = await HeldThreads.hold(Spawner(Ledger.create()), "loop", pid, lease_s=120)
+    assert isinstance(held, HeldThreads), held
+    print(held.tids[0], held.child.pid, flush=True)
     await asyncio.sleep(120)
 
 

@@ -19,7 +19,7 @@ from probe_rig import Served, serve
 
 from harness.faults.block_loop import BlockLoop
 from harness.system.borrowed import why_not_borrow
-from harness.system.held_thread import HeldThread, why_not_trace
+from harness.system.held_threads import HeldThreads, why_not_trace
 from harness.system.proc import is_same, read_stat, thread_states
 from harness.system.process import Process, Spawner, clean_env
 
@@ -75,9 +75,9 @@ async def beating(here: Bench, program: str = LOOP) -> AsyncIterator[Beat]:
         await process.end(first=signal.SIGKILL)
 
 
-async def hold(spawner: Spawner, process: Process, lease_s: float = 60.0) -> HeldThread:
-    held = await HeldThread.hold_loop(spawner, process.pid, lease_s=lease_s)
-    assert isinstance(held, HeldThread), held
+async def hold(spawner: Spawner, process: Process, lease_s: float = 60.0) -> HeldThreads:
+    held = await HeldThreads.hold(spawner, "loop", process.pid, lease_s=lease_s)
+    assert isinstance(held, HeldThreads), held
     return held
 
 
@@ -91,7 +91,7 @@ def test_the_loop_stands_while_another_thread_goes_on_and_goes_on_when_it_is_rel
             await beat.goes_on("loop", "thread")
             held = await hold(here.spawner, beat.process)
             stood_at = beat.count("loop")
-            assert thread_states(beat.process.pid)[held.tid] == "t"
+            assert thread_states(beat.process.pid)[held.tids[0]] == "t"
             await beat.goes_on("thread")
             assert [state for state in thread_states(beat.process.pid).values() if state in "tT"] == ["t"]
             assert beat.count("loop") == stood_at
@@ -156,7 +156,7 @@ def test_a_loop_that_never_waits_is_left_alone_with_a_reason() -> None:
         async with bench() as here, beating(here, "while True: pass") as beat:
             await until(lambda: (stat := beat.process.stat()) is not None and stat.cpu_s > 0.05, 10, "it is busy")
             began = time.monotonic()
-            said = await HeldThread.hold_loop(here.spawner, beat.process.pid, lease_s=60, wait_s=0.3)
+            said = await HeldThreads.hold(here.spawner, "loop", beat.process.pid, lease_s=60, wait_s=0.3)
             assert said == "no thread was met in its wait for events"
             assert time.monotonic() - began < 8
             assert "t" not in thread_states(beat.process.pid).values()

@@ -118,7 +118,7 @@ def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(fault
     faults.run(see())
 
 
-@pytest.mark.parametrize(("id", "path"), [("worker.pool", "/part")])
+@pytest.mark.parametrize(("id", "path"), [("worker.pool", "/part"), ("worker.threads", "/thread")])
 def test_a_used_up_pool_keeps_this_workers_requests_and_no_others(
     faults: Scene, served: Served, id: str, path: str
 ) -> None:
@@ -138,7 +138,19 @@ def test_a_used_up_pool_keeps_this_workers_requests_and_no_others(
     faults.run(see())
 
 
-@pytest.mark.parametrize("id", ["worker.cpu", "worker.pool"])
+def test_a_pool_that_nobody_needs_is_no_fault(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        idle = actor(faults, served, "worker.threads", "/part")
+        await idle.apply()
+        proof = await idle.prove()
+        await idle.lift()
+        assert not proof.ok
+        assert "no request of the load waited" in proof.why
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize("id", ["worker.cpu", "worker.pool", "worker.threads"])
 def test_a_lift_may_come_first_and_proves_nothing(faults: Scene, served: Served, id: str) -> None:
     async def see() -> None:
         never = actor(faults, served, id)

@@ -1,4 +1,4 @@
-"""Our side of `hold_thread.py`: the loop of a process is held for as long as the helper lives, and no longer.
+"""Our side of `hold_threads`: threads of a process are held for as long as the helper lives, and no longer.
 
 The helper is a child in the ledger with the harness's death signal, and it has a lease: a thread that stood for ever
 after a run would be worse than any fault.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
+from harness.system import helper
 from harness.system.pipes import PipedChild
-from harness.system.process import Process, Spawner, clean_env
+from harness.system.process import Spawner
 
-_PROGRAM = str(Path(__file__).with_name("hold_thread.py"))
-_COMMAND = (sys.executable, "-I", "-S", _PROGRAM)
+_PROGRAM = "hold_threads"
 WAIT_S = 8.0
 """How long a loop may be busy before it is met in its wait."""
 _ANSWER_S = 5.0
@@ -25,8 +24,9 @@ _END_S = 5.0
 
 def why_not_trace() -> str:
     """Why this machine does not let one process of ours stop a thread of another; empty where it does."""
+    command, env = helper.command(_PROGRAM, "may"), helper.environment()
     try:
-        tried = subprocess.run(_COMMAND, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_S, check=False, env=env)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"it could not be tried ({error})"
     said = tried.stdout.strip()
@@ -40,20 +40,18 @@ def why_not_trace() -> str:
 
 
 @dataclass(slots=True)
-class HeldThread:
-    """A thread that stands. Released by `release`, by its lease, and by the end of the harness, whatever ends it."""
+class HeldThreads:
+    """Threads that stand, those of the beginning. They go on by `release`, by the lease, and when the harness ends."""
 
     child: PipedChild
-    tid: int
+    tids: tuple[int, ...] = ()
 
     @classmethod
-    async def hold_loop(cls, spawner: Spawner, pid: int, *, lease_s: float, wait_s: float = WAIT_S) -> HeldThread | str:
-        """Stop the thread of this process that runs its event loop, once it waits for events; or why it stands not."""
-        words = [str(pid), f"{lease_s:g}", f"{wait_s:g}"]
-        env, folder = clean_env(), Path("/")
-        process: Process = spawner.spawn([*_COMMAND, *words], name="hold-thread", env=env, cwd=folder, pipes=True)
-        child = await PipedChild.open(process)
-        held = cls(child, -1)
+    async def hold(
+        cls, spawner: Spawner, what: Literal["loop", "pool"], pid: int, *, lease_s: float, wait_s: float = WAIT_S
+    ) -> HeldThreads | str:
+        """The thread of the event loop, once it waits for events, or the idle ones of its pools; or why they do not."""
+        held = cls(await helper.start(spawner, _PROGRAM, what, str(pid), f"{lease_s:g}", f"{wait_s:g}"))
         try:
             said = await held._hear(wait_s + _ANSWER_S)
         except BaseException:
@@ -63,7 +61,7 @@ class HeldThread:
         if word != "held":
             await held.release()
             return rest or "the helper ended"
-        held.tid = int(rest)
+        held.tids = tuple(int(tid) for tid in rest.split())
         return held
 
     async def _hear(self, timeout_s: float) -> str:
@@ -76,11 +74,11 @@ class HeldThread:
 
     @property
     def holds(self) -> bool:
-        """Does the helper still live? Without it the thread goes on."""
+        """Does the helper still live? Without it the threads go on."""
         return self.child.process.alive
 
     async def release(self) -> bool:
-        """The thread goes on; returns whether it stood until now. Twice is as good as once."""
+        """They go on; returns whether they stood until now. Twice is as good as once."""
         stood = self.holds
         stdin, self.child.stdin = self.child.stdin, None
         if stdin is not None:
