@@ -1,6 +1,7 @@
 """Each fault of one worker bites that worker alone, as much as it says, and leaves nothing behind."""
 
 import asyncio
+import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -150,7 +151,50 @@ def test_a_pool_that_nobody_needs_is_no_fault(faults: Scene, served: Served) -> 
     faults.run(see())
 
 
-@pytest.mark.parametrize("id", ["worker.cpu", "worker.pool", "worker.threads"])
+def test_a_worker_holds_more_memory_and_gives_it_back_and_answers_all_the_time(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        first = served.workers()[0]
+        before = rss_mb(first)
+        async with pinned(served) as pins:
+            async with applied(actor(faults, served, "worker.memory", grow_mb=60)):
+                assert 55 < rss_mb(first) - before < 80
+                assert await pins.ask(10) == ("answered", "answered")
+            assert rss_mb(first) - before < 20
+            assert await pins.ask(10) == ("answered", "answered")
+        assert first in served.workers()
+
+    faults.run(see())
+
+
+def test_a_limit_of_the_process_is_met(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        first = served.workers()[0]
+        size = address_space_bytes(first)
+        unlimited = resource.prlimit(first, resource.RLIMIT_AS, (size + 30 * 2**20, resource.RLIM_INFINITY))
+        grows = actor(faults, served, "worker.memory", grow_mb=100)
+        try:
+            assert (await grows.apply())["grown_mb"] in (16, 24)
+            proof = await grows.prove()
+            assert proof.ok
+            assert "refused Cannot allocate memory" in proof.why
+            assert (await grows.lift())["given_back"] == "done"
+        finally:
+            resource.prlimit(first, resource.RLIMIT_AS, unlimited)
+
+    faults.run(see())
+
+
+def address_space_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def rss_mb(pid: int) -> float:
+    stat = read_stat(pid)
+    assert stat is not None
+    return stat.rss_bytes / 2**20
+
+
+@pytest.mark.parametrize("id", ["worker.cpu", "worker.pool", "worker.threads", "worker.memory"])
 def test_a_lift_may_come_first_and_proves_nothing(faults: Scene, served: Served, id: str) -> None:
     async def see() -> None:
         never = actor(faults, served, id)
