@@ -102,6 +102,22 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module", autouse=True)
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """The set-up of the whole project: begun before the small ones, for it takes longest by far."""
+    folder = tmp_path_factory.mktemp("whole")
+    root = folder / "the project"
+    tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    with (folder / "said").open("wb") as said:
+        setup = subprocess.Popen([root / "shakedown", "--setup"], env=environment(), stderr=said)
+    yield root, setup
+    setup.terminate()
+    setup.wait(60)
+
+
 def test_the_second_start_sets_nothing_up(ready: Path, tmp_path: Path) -> None:
     log = ready / ".venv.setup/set-up.log"
     before = log.stat().st_mtime_ns
@@ -130,9 +146,16 @@ def test_scripts_of_the_environment_start_by_their_own_path(ready: Path) -> None
     assert ".venv.setup" not in (ready / ".venv/bin/activate").read_text()
 
 
-def test_another_lock_replaces_what_was_made(tmp_path: Path) -> None:
-    root = small_clone(tmp_path)
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone that is set up, for tests that change what was made and leave it whole."""
+    root = small_clone(tmp_path_factory.mktemp("spare"))
     assert start(root / "shakedown", "--setup").returncode == 0
+    return root
+
+
+def test_another_lock_replaces_what_was_made(spare: Path) -> None:
+    root = spare
     (root / ".venv/old").touch()
     with (root / "requirements.lock").open("a") as lock:
         lock.write("# changed\n")
@@ -187,22 +210,32 @@ def test_two_starts_at_once_share_one_set_up(tmp_path: Path) -> None:
     assert json.loads(out)["arguments"] == ["second"]
 
 
-def test_an_environment_of_somebody_else_is_used_if_it_fits(tmp_path: Path) -> None:
-    root = small_clone(tmp_path)
-    assert start(root / "shakedown", "--setup").returncode == 0
-    (root / ".venv/.shakedown-key").unlink()
-    ended = start(root / "shakedown")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert not (root / ".venv/.shakedown-key").exists()
+def test_an_environment_of_somebody_else_is_used_if_it_fits(spare: Path, tmp_path: Path) -> None:
+    root = spare
+    with without(tmp_path, root / ".venv/.shakedown-key"):
+        ended = start(root / "shakedown")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert not (root / ".venv/.shakedown-key").exists()
 
-    shutil.rmtree(next((root / ".venv").glob("lib/python*/site-packages/click")).parent / "click")
-    for record in (root / ".venv").glob("lib/python*/site-packages/click-*"):
-        shutil.rmtree(record)
-    ended = start(root / "shakedown")
-    assert ended.returncode == 3
-    assert "was not made by this command" in ended.stderr
-    assert "lacks click==" in ended.stderr
-    assert (root / ".venv/bin/wheel").exists()
+        (packages,) = (root / ".venv").glob("lib/python*/site-packages")
+        with without(tmp_path, packages / "click", *packages.glob("click-*")):
+            ended = start(root / "shakedown")
+        assert ended.returncode == 3
+        assert "was not made by this command" in ended.stderr
+        assert "lacks click==" in ended.stderr
+        assert (root / ".venv/bin/wheel").exists()
+
+
+@contextmanager
+def without(aside: Path, *paths: Path) -> Iterator[None]:
+    """They lie aside meanwhile."""
+    for path in paths:
+        shutil.move(path, aside / path.name)
+    try:
+        yield
+    finally:
+        for path in paths:
+            shutil.move(aside / path.name, path)
 
 
 def test_an_environment_that_does_not_start_is_left_as_it_is(tmp_path: Path) -> None:
@@ -242,14 +275,11 @@ def test_without_a_python_it_says_what_to_install(tmp_path: Path, script: str | 
     assert ended.stderr.count("\n") == 1
 
 
-def test_the_lock_of_the_project_sets_up_every_tool(tmp_path: Path) -> None:
-    root = tmp_path / "the project"
-    tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
-    for name in filter(None, tracked.split("\0")):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, root / name)
-    ended = start(root / "shakedown", "--setup")
-    assert ended.returncode == 0, ended.stderr
+def test_the_lock_of_the_project_sets_up_every_tool(
+    project: tuple[Path, subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    root, setup = project
+    assert setup.wait(500) == 0, (root.parent / "said").read_text()
     for tool in ("gunicorn", "uvicorn", "locust", "py-spy", "alembic", "pytest", "ruff", "mypy"):
         version = start(root / ".venv/bin" / tool, "--version", cwd=tmp_path)
         assert version.returncode == 0, (tool, version.stderr)
