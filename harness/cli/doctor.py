@@ -103,13 +103,13 @@ def _state() -> Finding:
 
 def _ptrace() -> Finding:
     why = why_not_trace()
-    how = "worker.block-loop does not apply" if why else ""
+    how = "worker.block-loop, worker.threads and worker.memory do not apply" if why else ""
     return Finding("ptrace", "absent" if why else "ok", why or "a worker's thread can be stopped", how)
 
 
 def _pidfd_getfd() -> Finding:
     why = why_not_borrow()
-    how = "reset, cut-after, accept-then-hang and half-open of a link are not possible" if why else ""
+    how = "reset, cut-after, accept-then-hang and half-open of a link, and worker.pool, do not apply" if why else ""
     return Finding("pidfd_getfd", "absent" if why else "ok", why or "a connection of the proxy can be touched", how)
 
 

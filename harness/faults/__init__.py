@@ -104,9 +104,11 @@ FAULTS: tuple[FaultSpec, ...] = (
 
 
 def unable(uses: Iterable[FaultUse]) -> dict[str, str]:
-    """Why this machine cannot do some of these faults, by name with kind (`worker.block-loop`): each is tried once."""
+    """Why this machine cannot do some of these faults, by kind and name (`worker.block-loop`). Each is tried once."""
     names = {use.name for use in uses}
-    found = {f"{spec.on}.{spec.name}": spec.unable() for spec in FAULTS if spec.unable and spec.name in names}
+    ways = {spec.unable for spec in FAULTS if spec.unable and spec.name in names}
+    tried = {way: way() for way in ways}
+    found = {f"{spec.on}.{spec.name}": tried.get(spec.unable, "") for spec in FAULTS if spec.unable}
     return {name: why for name, why in found.items() if why}
 
 

@@ -16,7 +16,7 @@ from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
 from harness.faults.witness import Witness, told
 from harness.model.scenario import FaultUse
 from harness.parts.toxiproxy import Toxiproxy
-from harness.system.borrowed import DROP_DATA
+from harness.system.borrowed import DROP_DATA, why_not_borrow
 
 _HANDSHAKE_S = 0.05
 
@@ -62,4 +62,5 @@ FAULT = FaultSpec(
     on="link",
     does="new connections are accepted and hear nothing, open ones go on",
     build=_build,
+    unable=why_not_borrow,
 )

@@ -17,6 +17,7 @@ from harness.faults.repeating import Repeating
 from harness.faults.witness import Witness
 from harness.model.scenario import FaultUse
 from harness.parts.toxiproxy import Toxiproxy
+from harness.system.borrowed import why_not_borrow
 
 
 @dataclass(slots=True)
@@ -68,4 +69,5 @@ FAULT = FaultSpec(
     does="every connection of the link is closed each after_ms, also under traffic; new ones are accepted",
     build=_build,
     parameters=(Parameter("after_ms", 1000, 100, 60_000, "between two cuts, and before the first"),),
+    unable=why_not_borrow,
 )

@@ -16,7 +16,7 @@ from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
 from harness.faults.witness import Witness, told
 from harness.model.scenario import FaultUse
 from harness.parts.toxiproxy import Toxiproxy
-from harness.system.borrowed import DROP_ALL
+from harness.system.borrowed import DROP_ALL, why_not_borrow
 
 
 @dataclass(slots=True)
@@ -54,5 +54,9 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
 
 
 FAULT = FaultSpec(
-    name="half-open", on="link", does="every packet of the link is lost, nothing is closed or refused", build=_build
+    name="half-open",
+    on="link",
+    does="every packet of the link is lost, nothing is closed or refused",
+    build=_build,
+    unable=why_not_borrow,
 )

@@ -15,6 +15,7 @@ from harness.faults.witness import Witness, told
 from harness.model.scenario import FaultUse
 from harness.parts.toxic import Toxic
 from harness.parts.toxiproxy import Toxiproxy
+from harness.system.borrowed import why_not_borrow
 
 _NAME = "shakedown_reset"
 
@@ -52,5 +53,9 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
 
 
 FAULT = FaultSpec(
-    name="reset", on="link", does="open connections end by RST, new ones by RST at their first byte", build=_build
+    name="reset",
+    on="link",
+    does="open connections end by RST, new ones by RST at their first byte",
+    build=_build,
+    unable=why_not_borrow,
 )

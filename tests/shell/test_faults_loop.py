@@ -164,6 +164,20 @@ def test_a_loop_that_never_waits_is_left_alone_with_a_reason() -> None:
     run(see())
 
 
+def test_what_another_traces_is_left_to_it_with_a_reason() -> None:
+    async def see() -> None:
+        async with bench() as here, beating(here) as beat:
+            await beat.goes_on("loop")
+            held = await hold(here.spawner, beat.process)
+            said = await HeldThreads.hold(here.spawner, "loop", beat.process.pid, lease_s=60)
+            assert said == "Operation not permitted"
+            assert thread_states(beat.process.pid)[held.tids[0]] == "t"
+            assert await held.release()
+            await beat.goes_on("loop")
+
+    run(see())
+
+
 def block(served: Served, spawner: Spawner) -> BlockLoop:
     return BlockLoop(served, spawner, "/health", 0, 60)
 
