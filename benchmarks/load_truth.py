@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, LoadDriver, spawn_child
+from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
@@ -37,7 +37,7 @@ _CLEAN_LOAD_S = 5
 _CLEAN_LAG_NS = 10_000_000
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _GOAL = 0.01
-_DRIVERS = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER}
+_DRIVERS = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER, "master": MASTER_DRIVER}
 
 
 async def serve() -> None:

@@ -61,7 +61,7 @@ async def _drive(
     def unheard(_observation: Observation) -> None:
         """A calibration leaves no record."""
 
-    load = await Load.launch(rig.spawner, folder, clock, unheard, trial.flow)
+    load = await Load.launch(rig.spawner, folder, clock, unheard, trial.flow, rig.generator)
     try:
         segments = tuple(Segment.steady(STEP_S, rate) for rate in STEPS_RPS)
         profile = make_profile(trial, lines, deployment.ingress, segments, rig.target.load.connections)

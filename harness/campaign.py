@@ -21,6 +21,7 @@ from typing import Protocol, Self
 from harness.calibration import calibrate
 from harness.conductor import Listener, conduct
 from harness.errors import HarnessError, MachineError, UsageError
+from harness.load.generator import OURS_ALONE, Generator
 from harness.model.observation import Observation
 from harness.model.target import Target
 from harness.model.trial import PlannedTrial
@@ -74,6 +75,7 @@ class Run:
     run_dir: Path
     seed: int
     command: Sequence[str]
+    generator: Generator = OURS_ALONE
     target_of: Callable[[PlannedTrial], Target] | None = None
     finished: frozenset[str] = frozenset()
     rate_rps: float | None = None
@@ -96,7 +98,7 @@ async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
     facts, searched = _facts(run), list[PlannedTrial]()
     write_manifest(run.run_dir, facts)
     rate_rps = 0.0 if run.target.load.closed else run.rate_rps or run.target.load.rate_rps
-    async with _Rigs(spawner, watcher) as rigs:
+    async with _Rigs(spawner, watcher, run.generator) as rigs:
         for target, planned in run.coming():
             rig = await rigs.of(target)
             if planned.rate_rps is None and rate_rps is None:
@@ -114,14 +116,14 @@ async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:
 class _Rigs:
     """The parts of one target at a time: consecutive trials of the same target share them."""
 
-    def __init__(self, spawner: Spawner, watcher: Watcher) -> None:
-        self._spawner, self._watcher = spawner, watcher
+    def __init__(self, spawner: Spawner, watcher: Watcher, generator: Generator) -> None:
+        self._spawner, self._watcher, self._generator = spawner, watcher, generator
         self._rig: Rig | None = None
 
     async def of(self, target: Target) -> Rig:
         if self._rig is None or self._rig.target is not target:
             await self._stop()
-            self._rig = await Rig(target, self._spawner, self._watcher.say).__aenter__()
+            self._rig = await Rig(target, self._spawner, self._watcher.say, self._generator).__aenter__()
         return self._rig
 
     async def __aenter__(self) -> Self:

@@ -196,7 +196,9 @@ class Conductor:
         sent_ns = self.clock.now_ns()
         deployment = self.hand.start_server(self.prepared, self.clock, self.writer.folder / "server.log")
         launching = asyncio.create_task(
-            Load.launch(self.rig.spawner, self.writer.folder, self.clock, self.emit, self.trial.flow)
+            Load.launch(
+                self.rig.spawner, self.writer.folder, self.clock, self.emit, self.trial.flow, self.rig.generator
+            )
         )
         try:
             why = await until_up(deployment, self.trial.live, self.trial.ready, self.trial.workers)

@@ -9,10 +9,11 @@ from pathlib import Path
 from harness.deployment import Address
 from harness.errors import MachineError
 from harness.load.client import FLOW_DRIVER, LOCUST_DRIVER, LoadDriver, driver_environment
-from harness.load.messages import Done, LoadSum
+from harness.load.generator import OURS_ALONE, Generator
+from harness.load.messages import Done, LoadSum, Note
 from harness.load.profile import Profile, Segment
 from harness.model.load_shape import STEADY, LoadShape, Replayed
-from harness.model.observation import LoadEnded, LoadLines, LoadStarted, LoadSummed
+from harness.model.observation import LoadEnded, LoadLines, LoadStarted, LoadSummed, Noted
 from harness.model.target import FlowSpec, RequestLine
 from harness.model.trial import Trial
 from harness.probes.watch import Emit
@@ -56,12 +57,19 @@ class Load:
         self._arrivals = self._lines_told = 0
         self._ended = False
         self.last: LoadSum | None = None
+        driver.on_note = self._note
 
     @classmethod
     async def launch(
-        cls, spawner: Spawner, folder: Path, clock: Clock, emit: Emit, flow: FlowSpec | None = None
+        cls,
+        spawner: Spawner,
+        folder: Path,
+        clock: Clock,
+        emit: Emit,
+        flow: FlowSpec | None = None,
+        generator: Generator = OURS_ALONE,
     ) -> Load:
-        """Start the driver's process; it takes a second or two to load Locust."""
+        """Start the driver's processes; they take a second or two to load Locust. A flow has a driver of its own."""
 
         async def spawn(argv: Sequence[str]) -> PipedChild:
             process = spawner.spawn(
@@ -69,7 +77,7 @@ class Load:
             )
             return await PipedChild.open(process)
 
-        driver = await LoadDriver.launch(spawn, LOCUST_DRIVER if flow is None else FLOW_DRIVER)
+        driver = await LoadDriver.launch(spawn, _driver(flow, generator))
         return cls(driver, clock, emit, flow)
 
     async def prepare(self, profile: Profile, rows: Path) -> None:
@@ -95,6 +103,10 @@ class Load:
             self._emit(LoadLines(self._lines_told, fresh, now_ns, now_ns))
             self._lines_told += len(fresh)
 
+    def _note(self, note: Note) -> None:
+        at_ns = note.at_ns - self._clock.origin_ns
+        self._emit(Noted(note.what, note.text, note.detail, at_ns, at_ns))
+
     def check_alive(self) -> None:
         """Raise what ended the driver, if anything has."""
         if self._listener is not None and self._listener.done() and not self._ended:
@@ -116,6 +128,12 @@ class Load:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
+
+
+def _driver(flow: FlowSpec | None, generator: Generator) -> Sequence[str]:
+    if flow is not None:
+        return FLOW_DRIVER
+    return LOCUST_DRIVER if generator == OURS_ALONE else generator.command()
 
 
 def _summed(total: LoadSum) -> LoadSummed:

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from harness.errors import MachineError, TargetError
 from harness.faults.fault import Link
+from harness.load.generator import OURS_ALONE, Generator
 from harness.model.target import HttpPart, PostgresPart, Target
 from harness.parts.postgres import Database, Postgres, start_postgres
 from harness.parts.stub import Stub, start_stub
@@ -61,8 +62,8 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
 class Rig:
     """Started with `async with Rig.start(…) as rig`; leaving it ends every part."""
 
-    def __init__(self, target: Target, spawner: Spawner, say: Say) -> None:
-        self.target, self.spawner, self.say = target, spawner, say
+    def __init__(self, target: Target, spawner: Spawner, say: Say, generator: Generator = OURS_ALONE) -> None:
+        self.target, self.spawner, self.say, self.generator = target, spawner, say, generator
         self.ports = Ports()
         self.secrets = make_secrets(target)
         self.folder, self._folder_entry = _make_folder(spawner)

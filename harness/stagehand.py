@@ -56,7 +56,7 @@ class Stagehand:
             self._databases[name] = await postgres.clone(self.planned.slug)
             self.reserved[name] = await postgres.reserve(self._databases[name].name)
         address = Address("127.0.0.1", self.rig.ports.take())
-        proxy = await self.rig.toxiproxy.create(f"ingress-{self.planned.index}", address)
+        proxy = await self.rig.toxiproxy.create(f"ingress-{self.planned.index}", address, self.rig.generator.host)
         self._ingress = Link("ingress", "ingress", proxy, self.rig.target.live)
         env = self.rig.environment(self._databases)
         server = server_of(self.rig.target.server)

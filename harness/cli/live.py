@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeGuard
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.model.observation import FaultChanged, LoadSummed, Observation, ProbeAnswered, WorkersSeen
+from harness.model.observation import FaultChanged, LoadSummed, Noted, Observation, ProbeAnswered, WorkersSeen
 from harness.model.trial import PlannedTrial
 from harness.model.verdict import TrialVerdict
 
@@ -96,6 +97,10 @@ class Plain(Quiet):
     def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None:
         self.say(f"    {phase}")
 
+    def seen(self, observation: Observation) -> None:
+        if _is_for_now(observation):
+            self.say(f"    {observation.text}")
+
 
 class OnTerminal(Quiet):
     """A line for each trial that ended, and a live block for the one that runs."""
@@ -134,6 +139,8 @@ class OnTerminal(Quiet):
 
     def seen(self, observation: Observation) -> None:
         self._figures.see(observation)
+        if _is_for_now(observation):
+            self._console.print(Text(f"! {observation.text}", style="dim"))
 
     def _render(self) -> Table:
         figures = self._figures
@@ -149,6 +156,11 @@ class OnTerminal(Quiet):
             f" {figures.workers} workers · {broken} · run: about {self._left_s:.0f} s left",
         )
         return table
+
+
+def _is_for_now(observation: Observation) -> TypeGuard[Noted]:
+    """Of the notes in the record, those on which a person may want to act: a machine that helps was lost, or came."""
+    return isinstance(observation, Noted) and observation.what.startswith("load-worker-")
 
 
 def _line(verdict: TrialVerdict) -> str:

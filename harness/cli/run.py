@@ -20,6 +20,7 @@ from harness.cli.planned import show_plan
 from harness.cli.results import exit_code, show, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
 from harness.faults import spec_of, unable
+from harness.load.generator import LOOPBACK, MAX_LOCAL, OURS_ALONE, WEB_PORT, Generator, read_bind
 from harness.model.scenario import Scenario
 from harness.model.target import Target
 from harness.model.verdict import TrialVerdict
@@ -28,6 +29,10 @@ from harness.record import read_trial
 from harness.system.process import Spawner
 from harness.target import find_target, load_target
 from scenarios import SCENARIOS, SUITES
+
+_LOAD_WORKERS = "Locust workers of this machine, each with an engine that sends."
+_BIND = "Let other machines join on this address of ours. Nothing asks them who they are: see docs/load.md."
+_WEB = f"Show Locust's own page on this port ({WEB_PORT} if none is given)."
 
 
 @click.command()
@@ -42,6 +47,9 @@ from scenarios import SCENARIOS, SUITES
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@click.option("--load-workers", type=click.IntRange(1, MAX_LOCAL), default=1, show_default=True, help=_LOAD_WORKERS)
+@click.option("--bind", metavar="ADDRESS[:PORT]", help=_BIND)
+@click.option("--web", "web_port", type=click.IntRange(1, 65535), is_flag=False, flag_value=WEB_PORT, help=_WEB)
 @click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")
 def run(
     names: tuple[str, ...],
@@ -55,6 +63,9 @@ def run(
     junit: Path | None,
     as_json: bool,
     quiet: bool,
+    load_workers: int,
+    bind: str | None,
+    web_port: int | None,
     dry_run: bool,
 ) -> int:
     """Run scenarios or suites: NAME is one of `shakedown list`, or a Python file with a SCENARIO.
@@ -86,15 +97,22 @@ def run(
     if dry_run:
         show_plan(planned, target.name, used_seed, as_json)
         return 0
+    generator = _generator(load_workers, bind, web_port)
+    if target.load.flow is not None and generator != OURS_ALONE:
+        raise UsageError(
+            "--load-workers, --bind and --web are for declared requests; a locustfile runs in one process."
+        )
     run_dir = make_run_dir(out, "-".join(Path(name).stem for name in names)[:40])
-    command = _command(names, path, planned, repeat, used_seed)
-    facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, command)
+    command = _command(names, path, planned, repeat, used_seed) + _generator_options(load_workers, bind)
+    facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, command, generator)
     total_s = sum(trial.estimate_s for trial in planned.trials)
     watcher = make_watcher(quiet, total_s)
     with watcher:
         watcher.say(f"target {target.name} ({target.source}), seed {used_seed}, about {total_s:.0f} s")
         for name, why in planned.not_applicable:
             watcher.say(f"{name} does not apply: {why}")
+        for line in _addresses(generator):
+            watcher.say(line)
         failure, interrupted = conduct(lambda: run_campaign(facts, Spawner(ledger), watcher), ledger)
     if interrupted:
         raise Interrupted(f"interrupted; the record so far is in {run_dir}", interrupted)
@@ -115,6 +133,28 @@ def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, seed:
     workers = [f"--workers={config['workers']}"] if "workers" in config else []
     repeats = [f"--repeat={repeat}"] if repeat != 1 else []
     return ["shakedown", "run", *names, f"--target={path}", *workers, *settings, *repeats, f"--seed={seed}"]
+
+
+def _generator(workers: int, bind: str | None, web_port: int | None) -> Generator:
+    host, port = (LOOPBACK, 0) if bind is None else read_bind(bind)
+    if web_port:
+        read_bind(f"{host}:{web_port}")
+    return Generator(workers, host, port, web_port or 0)
+
+
+def _generator_options(workers: int, bind: str | None) -> list[str]:
+    asked = [f"--load-workers={workers}"] if workers != 1 else []
+    return asked + ([f"--bind={bind}"] if bind else [])
+
+
+def _addresses(generator: Generator) -> list[str]:
+    """What a person can do with a run that is open to them."""
+    lines = []
+    if generator.port:
+        lines.append(f"other machines lend themselves by: shakedown join {generator.host}:{generator.port}")
+    if generator.web_port:
+        lines.append(f"Locust's page, while there is load: http://{generator.host}:{generator.web_port}/")
+    return lines
 
 
 def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:

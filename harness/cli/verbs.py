@@ -21,6 +21,7 @@ VERBS: Mapping[str, str] = {
     "audit": "audit",
     "judge": "judge",
     "report": "report",
+    "join": "join",
     "heal": "heal",
 }
 """By its name: the file in this folder, which calls its command as itself."""

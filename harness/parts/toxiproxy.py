@@ -61,12 +61,12 @@ class Toxiproxy:
     def alive(self) -> bool:
         return self._renewing or self.process.alive
 
-    async def create(self, name: str, upstream: Address) -> Proxy:
-        """A new proxy on a port of our own choice, which it keeps."""
+    async def create(self, name: str, upstream: Address, host: str = "127.0.0.1") -> Proxy:
+        """A new proxy on a port of our own choice, which it keeps; `host` is an address of this machine."""
         if not NAME.fullmatch(name):
             raise ProxyError(f"The proxy name {name!r} may have letters, digits, dot, dash and underscore only.")
         for _ in range(_PORT_TRIES):
-            listen = Address("127.0.0.1", self._ports.take())
+            listen = Address(host, self._ports.take())
             proxy = Proxy(name, listen, upstream)
             status, told = await self._call("POST", "/proxies", _whole(proxy))
             if status == 500:  # the port was taken in between

@@ -102,7 +102,7 @@ def check_balance(rows: Rows, done: Done, arrivals: int) -> None:
     book: Ledger = ledger(rows, arrivals)
     assert arrivals
     assert book.balanced
-    assert done.rows == len(rows) == arrivals
+    assert done.rows == done.due == len(rows) == arrivals
     told = (done.sent, done.answered, done.failed, done.timed_out, done.unfinished, done.not_sent)
     assert told == (book.sent, book.answered, book.failed, book.timed_out, book.unfinished, book.not_sent)
     assert done.locust_requests in (book.sent, NO_LOCUST)

@@ -75,9 +75,11 @@ class Fleet:
     def hello(self, who: str, said: dict[str, Any], now_ns: int) -> None:
         theirs = str(said.get("version"))
         if theirs != our_version():
-            self._send(who, "refused", {"why": f"the run is made by {our_version()}, and this machine has {theirs}"})
+            why = f"the run is made by {our_version()}, and this machine has {theirs or 'none'}"
+            self._send(who, "refused", {"why": why, "for_good": True})
         elif self._end_ns or len(self._members) >= MAX_WORKERS:
-            self._send(who, "refused", {"why": "the load is over" if self._end_ns else "the load has workers enough"})
+            why = "the load is over" if self._end_ns else f"the load has {MAX_WORKERS} workers, which is the most"
+            self._send(who, "refused", {"why": why, "for_good": False})
         elif who not in self._members:
             same = bool(self._clock) and said.get("clock") == self._clock
             member = Member(who, len(self._members), int(said["pid"]), str(said["host"]), same, None, now_ns)

@@ -19,6 +19,7 @@ _FAILED = 1
 
 def main(argv: list[str]) -> int:
     asked = _parse(argv)
+    del sys.argv[1:]  # Locust reads it too
     for name in [name for name in os.environ if name.startswith(("LOCUST_", "GEVENT"))]:
         del os.environ[name]
     os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = "0"  # a second in which no message is taken
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
     try:
         side = MasterSide(asked.bind, port)
         if asked.web:
-            side.show(asked.web_bind, asked.web)
+            side.show(asked.bind, asked.web)
     except (OSError, SystemExit) as error:
         wire.emit("error", message=f"the address for load workers, {asked.bind}:{port}, cannot be had: {error}")
         for child in children:
@@ -51,7 +52,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--bind", default=_LOOPBACK)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--web", type=int, default=0)
-    parser.add_argument("--web-bind", default=_LOOPBACK)
     return parser.parse_args(argv)
 
 

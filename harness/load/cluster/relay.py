@@ -32,9 +32,10 @@ from harness.load.profile import Profile
 from harness.model.rows import Rows
 
 _TICK_S = 0.1
+_CONNECT_S = 20.0
 _SILENCE_S = 6.0
 _LAST_ROWS_S = 4.0
-_REFUSED = 64
+_OTHER_VERSION, _NO_PLACE = 64, 75
 _LOST_MASTER = 3
 
 _now = time.monotonic_ns
@@ -55,7 +56,13 @@ class Relay:
         self._runner: WorkerRunner
 
     def run(self, host: str, port: int) -> int:
-        runner = self._runner = self._environment.create_worker_runner(host, port)
+        try:
+            with gevent.Timeout(_CONNECT_S):  # Locust itself would try for five minutes
+                runner = self._runner = self._environment.create_worker_runner(host, port)
+        except gevent.Timeout:
+            sys.stderr.write(f"No master answered at {host}:{port} within {_CONNECT_S:g} s.\n")
+            self._end_engine()
+            return _NO_PLACE
         self._environment.events.heartbeat_received.add_listener(self._hear_heartbeat)  # type: ignore[no-untyped-call]
         for kind in FROM_MASTER:
             runner.register_message(on_wire(kind), self._hear)
@@ -76,7 +83,7 @@ class Relay:
         match kind:
             case "refused":
                 sys.stderr.write(f"The master does not take this worker: {fields['why']}.\n")
-                return _REFUSED
+                return _OTHER_VERSION if fields["for_good"] else _NO_PLACE
             case "prepare":
                 self._view = LocustView(self._environment.stats, Profile.from_dict(fields["profile"]))
                 self._command("prepare", profile=fields["profile"], rows_file=self._spool.path)

@@ -190,9 +190,7 @@ class Session:
         assert self._harvest
         self._harvest.fill(self._fleet.lost(_now()), self._t0 - self._origin)
         self._harvest.close()
-        totals = self._totals()
-        if self._reason == "schedule":
-            totals["due"] = len(self._harvest)
+        totals = {**self._totals(), "due": len(self._harvest)}
         members = self._fleet.members
         done = Done(
             **totals,

@@ -14,6 +14,7 @@ ENGINE = (sys.executable, "-P", "-m", "harness.load.engine")
 
 def main(argv: list[str]) -> int:
     host, port = argv[0], int(argv[1])
+    del sys.argv[1:]  # Locust reads it too
     for name in [name for name in os.environ if name.startswith(("LOCUST_", "GEVENT"))]:
         del os.environ[name]
     engine = start_child(ENGINE, SIGKILL, pipes=True)
