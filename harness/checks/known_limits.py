@@ -1,8 +1,9 @@
 """What a server is known for, told apart from what the app does: a failure within those bounds passes with a note.
 
 The same check judges once more, without what the limits account for. If it passes then, the server is why; else the
-failure stands as it was. The bounds are tight, so that anything worse still fails. A server that ends when it need not
-is an outage, and no note makes that a pass: the failure stands, and names the server and what to set.
+failure stands as it was. The bounds are tight, so that anything worse still fails. A server that ends when it need not,
+or that cuts what it has in hand at each deploy, is no small thing, and no note makes that a pass: the failure stands,
+and names the server and what helps.
 """
 
 from __future__ import annotations
@@ -35,24 +36,26 @@ def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Ver
         for trouble in troubles(record)
         if check.name in known.checks and trouble.id == known.fault
     ]
-    if verdict.verdict != "fail" or not pairs:
+    if verdict.verdict != "fail":
         return verdict
     spared = record
     for known, trouble in pairs:
         spared = _without(spared, known, trouble)
-    if check.judge(spared, limits).verdict != "pass":
+    if spared is record or check.judge(spared, limits).verdict != "pass":
         return _for_the_server(record, verdict, pairs)
     why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
     return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
 
 
 def _for_the_server(record: TrialRecord, verdict: Verdict, pairs: Sequence[tuple[KnownLimit, Trouble]]) -> Verdict:
-    """The failure, as the server's where it is known to end then and did; the app cannot be asked anything any more."""
-    ends = [known for known, trouble in pairs if known.shows == "end" and _ended(record, trouble)]
-    if not ends:
+    """The failure, as the server's where it did what it is known for; the app had no part in that."""
+    known = [known for known, trouble in pairs if known.shows == "end" and _ended(record, trouble)]
+    if _left_early(record):  # each trial ends with SIGTERM, whatever its faults are
+        known += [each for each in record.trial.known_limits if each.shows == "cut" and verdict.check in each.checks]
+    if not known:
         return verdict
-    why = f"{verdict.why} The server has ended, which is known of it: {_told(ends)}."
-    return replace(verdict, why=why, attributed_to="server", advice=ends[0].advice)
+    why = f"{verdict.why} The server is known for that: {_told(known)}."
+    return replace(verdict, why=why, attributed_to="server", advice=known[0].advice)
 
 
 def _ended(record: TrialRecord, trouble: Trouble) -> bool:
@@ -63,13 +66,22 @@ def _ended(record: TrialRecord, trouble: Trouble) -> bool:
     return bool(late) and not any(seen.pids for seen in late)
 
 
+def _left_early(record: TrialRecord) -> bool:
+    """Several workers, asked to end, were gone before the time was over that they have for it."""
+    stop = next(reversed(record.of(ServerStopped)), None)
+    if stop is None or stop.killed or stop.ended_by == "itself" or record.trial.workers < 2:
+        return False
+    settled = record.trial.server_settings.graceful_s
+    return (stop.done_ns - stop.sent_ns) / 1e9 < (stop.grace_s if settled is None else settled)
+
+
 def _told(known: Sequence[KnownLimit]) -> str:
     return "; ".join(f"{each.says} ({each.versions}, {each.source})" for each in known)
 
 
 def _without(record: TrialRecord, known: KnownLimit, trouble: Trouble) -> TrialRecord:
     """The record without what a limit accounts for; the record itself where there is more than it allows."""
-    if known.shows == "end":
+    if known.shows in ("end", "cut"):
         return record
     if known.shows == "unseen":
         settings = replace(record.trial.server_settings, stuck_timeout_s=None)

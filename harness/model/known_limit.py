@@ -1,4 +1,4 @@
-"""What a server is known for, whatever the app does: small things are told and fail nobody, an end fails as its own."""
+"""What a server is known for, whatever the app does: small things fail nobody, great ones fail as the server's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ class KnownLimit:
     `shows` bounds it. "silence": nothing answers for as long as the trial's own boot took, and 2 s more. "lost": at
     most `most` requests break off in that time. "orphans": at most `most` processes for each worker outlive the server.
     "unseen": the supervisor does not notice, and the worker is made good at the lift, and no earlier.
-    "end": the whole server ends within 2 s, which still fails, but not as the app's doing; `advice` says what helps.
+    Two still fail, but not as the app's doing, and `advice` says what helps. "end": the whole server ends within 2 s.
+    "cut": with several workers, requests in flight at SIGTERM are cut, and the server leaves before its grace is over.
     `versions` is the tested range, a requirement of each program that has a part in it ("a ~=1.0 with b ~=2.3"),
     `source` where it is shown.
     """
 
     fault: str
     checks: tuple[str, ...]
-    shows: Literal["silence", "lost", "orphans", "unseen", "end"]
+    shows: Literal["silence", "lost", "orphans", "unseen", "end", "cut"]
     says: str
     versions: str
     source: str

@@ -38,6 +38,24 @@ _LIMITS = (
         versions="hypercorn ~=0.18.0",
         source="F28",
     ),
+    KnownLimit(
+        fault="server.kill",
+        checks=("no-orphans",),
+        shows="orphans",
+        says="workers outlive a supervisor that was killed, and hold the port",
+        versions="hypercorn ~=0.18.0",
+        source="F09",
+        most=2,
+    ),
+    KnownLimit(
+        fault="server.sigterm",
+        checks=("graceful-shutdown",),
+        shows="cut",
+        says="with several workers, the first that has nothing left to do ends the others at once",
+        versions="hypercorn ~=0.18.0",
+        source="F32",
+        advice="Start Hypercorn with one worker and as many replicas as you need, or use another server.",
+    ),
 )
 
 

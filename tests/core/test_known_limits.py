@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from record_builder import BITE_S, KILLED, Reply, Story, ns
+from record_builder import BASELINE, BITE_S, KILLED, Reply, Story, ns
 from test_checks_operations import DEAD, losing, silent
 from test_checks_premises import verdict_of
 
@@ -63,7 +63,7 @@ def test_the_versions_of_each_limit_can_be_compared(server: Server) -> None:
     for limit in server.known_limits:
         assert limit.source.startswith("F")
         assert bool(limit.most) is (limit.shows in ("lost", "orphans"))
-        assert bool(limit.advice) is (limit.shows == "end")
+        assert bool(limit.advice) is (limit.shows in ("end", "cut"))
 
 
 def test_limits_of_other_versions_are_not_those_of_a_trial() -> None:
@@ -186,3 +186,24 @@ def test_a_supervisor_may_overlook_a_blocked_loop_but_the_worker_has_to_come_bac
     assert verdict_of(blocked(lift_s), "recovers").verdict == "fail"
     late = verdict_of(blocked(lift_s + 7, *server.known_limits), "recovers")
     assert (late.verdict, late.attributed_to) == ("fail", "app"), late.why
+
+
+@pytest.mark.parametrize("server", that_show("cut"), ids=names)
+@pytest.mark.parametrize(
+    ("workers", "stopped", "whose"),
+    [
+        (2, {}, "server"),
+        (1, {}, "app"),
+        (2, {"killed": True}, "app"),
+        (2, {"done_ns": ns(70)}, "app"),
+        (2, {"ended_by": "itself"}, "app"),
+    ],
+)
+def test_requests_that_are_cut_early_fail_as_the_servers(
+    server: Server, workers: int, stopped: dict[str, object], whose: str
+) -> None:
+    in_flight = (Reply(1.5, 201), Reply(0.8, -1, "eof"))
+    changes = {"known_limits": server.known_limits, "workers": workers}
+    record = Story(BASELINE, in_flight=in_flight, stopped=stopped, trial_changes=changes).record()
+    verdict = judged(record, "graceful-shutdown")
+    assert verdict.attributed_to == whose, verdict.why
