@@ -8,6 +8,7 @@ and names the server and what helps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -42,14 +43,25 @@ def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Ver
     for known, trouble in pairs:
         spared = _without(spared, known, trouble)
     if spared is record or check.judge(spared, limits).verdict != "pass":
-        return _for_the_server(record, verdict, pairs)
+        return _for_the_server(record, limits, check, verdict, pairs)
     why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
     return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
 
 
-def _for_the_server(record: TrialRecord, verdict: Verdict, pairs: Sequence[tuple[KnownLimit, Trouble]]) -> Verdict:
+def _for_the_server(
+    record: TrialRecord,
+    limits: Limits,
+    check: Check,
+    verdict: Verdict,
+    pairs: Sequence[tuple[KnownLimit, Trouble]],
+) -> Verdict:
     """The failure, as the server's where it did what it is known for; the app had no part in that."""
     known = [known for known, trouble in pairs if known.shows == "end" and _ended(record, trouble)]
+    known += [
+        each
+        for each, trouble in pairs
+        if each.shows == "share" and check.judge(_without_share(record, trouble), limits).verdict == "pass"
+    ]
     if _left_early(record):  # each trial ends with SIGTERM, whatever its faults are
         known += [each for each in record.trial.known_limits if each.shows == "cut" and verdict.check in each.checks]
     if not known:
@@ -75,13 +87,32 @@ def _left_early(record: TrialRecord) -> bool:
     return (stop.done_ns - stop.sent_ns) / 1e9 < (stop.grace_s if settled is None else settled)
 
 
+def _without_share(record: TrialRecord, trouble: Trouble) -> TrialRecord:
+    """The record without the new connections that hung while one worker was hurt; itself where it is more than a share.
+
+    Which worker a connection falls to is chance: twice its standard deviation over the share is let be.
+    """
+    end_ns = (trouble.lifted or trouble.applied).done_ns + _SLACK_NS
+    fresh = [
+        seen
+        for seen in record.of(ProbeAnswered)
+        if seen.via == "fresh" and trouble.applied.sent_ns <= seen.done_ns and seen.sent_ns <= end_ns
+    ]
+    patience_s = min(record.trial.live_probe.timeout_s, record.trial.ready_probe.timeout_s)
+    hung = {id(seen) for seen in fresh if seen.took_s > patience_s}
+    share, n = 1 / record.trial.workers, len(fresh)
+    if len(hung) > n * share + 2 * math.sqrt(n * share * (1 - share)):
+        return record
+    return replace(record, observations=tuple(seen for seen in record.observations if id(seen) not in hung))
+
+
 def _told(known: Sequence[KnownLimit]) -> str:
     return "; ".join(f"{each.says} ({each.versions}, {each.source})" for each in known)
 
 
 def _without(record: TrialRecord, known: KnownLimit, trouble: Trouble) -> TrialRecord:
     """The record without what a limit accounts for; the record itself where there is more than it allows."""
-    if known.shows in ("end", "cut"):
+    if known.shows in ("end", "cut", "share"):
         return record
     if known.shows == "unseen":
         settings = replace(record.trial.server_settings, stuck_timeout_s=None)

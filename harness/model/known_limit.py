@@ -17,15 +17,16 @@ class KnownLimit:
     `shows` bounds it. "silence": nothing answers for as long as the trial's own boot took, and 2 s more. "lost": at
     most `most` requests break off in that time. "orphans": at most `most` processes for each worker outlive the server.
     "unseen": the supervisor does not notice, and the worker is made good at the lift, and no earlier.
-    Two still fail, but not as the app's doing, and `advice` says what helps. "end": the whole server ends within 2 s.
+    Three still fail, but not as the app's doing, and `advice` says what helps. "end": the whole server ends within 2 s.
     "cut": with several workers, requests in flight at SIGTERM are cut, and the server leaves before its grace is over.
+    "share": while one worker is hurt, new connections hang, but no more than fall to one of so many workers.
     `versions` is the tested range, a requirement of each program that has a part in it ("a ~=1.0 with b ~=2.3"),
     `source` where it is shown.
     """
 
     fault: str
     checks: tuple[str, ...]
-    shows: Literal["silence", "lost", "orphans", "unseen", "end", "cut"]
+    shows: Literal["silence", "lost", "orphans", "unseen", "end", "cut", "share"]
     says: str
     versions: str
     source: str

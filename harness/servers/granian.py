@@ -25,7 +25,21 @@ _LINES = (
 )
 
 
+_SHARE = "each worker listens on a socket of its own, and one that stands still goes on being handed new connections"
 _LIMITS = (
+    *(
+        KnownLimit(
+            fault=fault,
+            checks=("readiness-flips", "readiness-bounded"),
+            shows="share",
+            says=_SHARE,
+            versions="granian ~=2.8.9",
+            source=source,
+            advice="No setting of Granian helps: start one worker in each replica, and let something outside ask it for"
+            " its liveness.",
+        )
+        for fault, source in (("worker.block-loop", "F03"), ("worker.freeze", "F05"))
+    ),
     KnownLimit(
         fault="worker.kill",
         checks=("readiness-flips", "recovers", "graceful-shutdown", "error-budget", "latency-slo"),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from record_builder import BASELINE, BITE_S, KILLED, Reply, Story, ns
+from record_builder import BASELINE, BITE_S, KILLED, Reply, Story, no_answer, ns
 from test_checks_operations import DEAD, losing, silent
 from test_checks_premises import verdict_of
 
@@ -63,7 +63,7 @@ def test_the_versions_of_each_limit_can_be_compared(server: Server) -> None:
     for limit in server.known_limits:
         assert limit.source.startswith("F")
         assert bool(limit.most) is (limit.shows in ("lost", "orphans"))
-        assert bool(limit.advice) is (limit.shows in ("end", "cut"))
+        assert bool(limit.advice) is (limit.shows in ("end", "cut", "share"))
 
 
 def test_limits_of_other_versions_are_not_those_of_a_trial() -> None:
@@ -164,7 +164,7 @@ def test_a_server_may_end_with_its_worker_but_that_is_no_pass(server: Server, af
         assert verdict.attributed_to == whose
 
 
-BLOCKED = Scenario("loop-blocked", "Is it seen?", faults=(fault("worker.block-loop", for_s=14),), min_workers=2)
+BLOCKED = Scenario("loop-blocked", "Is it seen?", faults=(fault("worker.block-loop", for_s=14),), ready="up")
 
 
 def blocked(until_s: float, *limits: KnownLimit) -> TrialRecord:
@@ -206,4 +206,21 @@ def test_requests_that_are_cut_early_fail_as_the_servers(
     changes = {"known_limits": server.known_limits, "workers": workers}
     record = Story(BASELINE, in_flight=in_flight, stopped=stopped, trial_changes=changes).record()
     verdict = judged(record, "graceful-shutdown")
+    assert verdict.attributed_to == whose, verdict.why
+
+
+@pytest.mark.parametrize("server", that_show("share"), ids=names)
+@pytest.mark.parametrize(("of_three", "whose"), [(2, "server"), (3, "app")])
+def test_one_workers_share_of_new_connections_may_hang_as_the_servers_doing(
+    server: Server, of_three: int, whose: str
+) -> None:
+    """Two or all of three new connections hang while one of two workers stands still for 14 s."""
+
+    def reply(at_s: float, via: str, _pid: int) -> Reply:
+        hangs = via == "fresh" and BITE_S <= at_s < BITE_S + 14 and round(at_s) % 3 < of_three
+        return no_answer(1.6) if hangs else Reply()
+
+    changes = {"known_limits": server.known_limits}
+    record = Story(BLOCKED, ready=reply, live=reply, new_pid_s=None, trial_changes=changes).record()
+    verdict = judged(record, "readiness-flips")
     assert verdict.attributed_to == whose, verdict.why
