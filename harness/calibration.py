@@ -61,7 +61,8 @@ async def _drive(
     def unheard(_observation: Observation) -> None:
         """A calibration leaves no record."""
 
-    load = await Load.launch(rig.spawner, folder, clock, unheard, trial.flow, rig.generator)
+    launching = (rig.spawner, folder, clock, unheard, trial.flow, rig.generator, rig.generator_cpus)
+    load = await Load.launch(*launching)
     try:
         segments = tuple(Segment.steady(STEP_S, rate) for rate in STEPS_RPS)
         profile = make_profile(trial, lines, deployment.ingress, segments, rig.target.load.connections)

@@ -123,7 +123,8 @@ class _Rigs:
     async def of(self, target: Target) -> Rig:
         if self._rig is None or self._rig.target is not target:
             await self._stop()
-            self._rig = await Rig(target, self._spawner, self._watcher.say, self._generator).__aenter__()
+            rig = Rig(target, self._spawner, self._watcher.say, self._generator, apart=True)
+            self._rig = await rig.__aenter__()
         return self._rig
 
     async def __aenter__(self) -> Self:

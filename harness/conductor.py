@@ -197,7 +197,13 @@ class Conductor:
         deployment = self.hand.start_server(self.prepared, self.clock, self.writer.folder / "server.log")
         launching = asyncio.create_task(
             Load.launch(
-                self.rig.spawner, self.writer.folder, self.clock, self.emit, self.trial.flow, self.rig.generator
+                self.rig.spawner,
+                self.writer.folder,
+                self.clock,
+                self.emit,
+                self.trial.flow,
+                self.rig.generator,
+                self.rig.generator_cpus,
             )
         )
         try:

@@ -68,12 +68,13 @@ class Load:
         emit: Emit,
         flow: FlowSpec | None = None,
         generator: Generator = OURS_ALONE,
+        cpus: tuple[int, ...] = (),
     ) -> Load:
         """Start the driver's processes; they take a second or two to load Locust. A flow has a driver of its own."""
 
         async def spawn(argv: Sequence[str]) -> PipedChild:
             process = spawner.spawn(
-                argv, name="load", env=driver_environment(), cwd=folder, log=folder / "load.log", pipes=True
+                argv, name="load", env=driver_environment(), cwd=folder, log=folder / "load.log", pipes=True, cpus=cpus
             )
             return await PipedChild.open(process)
 
@@ -153,4 +154,6 @@ def _summed(total: LoadSum) -> LoadSummed:
         cpu_s=total.cpu_s,
         sent_ns=total.at_ns,
         done_ns=total.at_ns,
+        loop_lag_ms=ms(total.hub_lag_max_ns),
+        waiting=total.waiting,
     )

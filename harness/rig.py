@@ -10,6 +10,7 @@ Every trial gets a fresh database, cloned from a template that the target's setu
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
@@ -19,11 +20,13 @@ from typing import Any, Self
 from harness.errors import MachineError, TargetError
 from harness.faults.fault import Link
 from harness.load.generator import OURS_ALONE, Generator
+from harness.model.cpu_map import CpuMap, plan_cpus
 from harness.model.target import HttpPart, PostgresPart, Target
 from harness.parts.postgres import Database, Postgres, start_postgres
 from harness.parts.stub import Stub, start_stub
 from harness.parts.toxiproxy import Toxiproxy, start_toxiproxy
 from harness.parts.toxiproxy_calls import ProxyError
+from harness.system.cpus import usable_cpus
 from harness.system.ports import Ports
 from harness.system.process import Spawner
 from harness.target import app_env
@@ -60,11 +63,18 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
 
 
 class Rig:
-    """Started with `async with Rig.start(…) as rig`; leaving it ends every part."""
+    """Started with `async with Rig.start(…) as rig`; leaving it ends every part.
 
-    def __init__(self, target: Target, spawner: Spawner, say: Say, generator: Generator = OURS_ALONE) -> None:
+    `apart`: what it starts leaves CPUs to the load generator, where there are enough.
+    """
+
+    def __init__(
+        self, target: Target, spawner: Spawner, say: Say, generator: Generator = OURS_ALONE, *, apart: bool = False
+    ) -> None:
         self.target, self.spawner, self.say, self.generator = target, spawner, say, generator
         self.ports = Ports()
+        self.cpus: CpuMap | None = plan_cpus(os.sched_getaffinity(0), usable_cpus(os.getpid())) if apart else None
+        spawner.cpus = self.cpus.service if self.cpus else ()
         self.secrets = make_secrets(target)
         self.folder, self._folder_entry = _make_folder(spawner)
         self.postgres: dict[str, Postgres] = {}
@@ -72,6 +82,10 @@ class Rig:
         self.links: dict[str, Link] = {}
         self._toxiproxy: Toxiproxy | None = None
         self._control: Stub | None = None
+
+    @property
+    def generator_cpus(self) -> tuple[int, ...]:
+        return self.cpus.generator if self.cpus else ()
 
     async def __aenter__(self) -> Self:
         try:

@@ -87,6 +87,7 @@ class Stagehand:
             rate_rps=rate_rps,
             shape=target.load.shape,
             flow=target.load.flow,
+            cpus=self.rig.cpus,
             timeout_s=target.load.timeout_s,
             key_prefix=f"sd-{self.rig.spawner.ledger.token[:8]}-{planned.index}",
             ledger=target.ledger is not None,

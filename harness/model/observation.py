@@ -181,7 +181,11 @@ class LogNoted:
 
 @dataclass(frozen=True, slots=True)
 class LoadSummed:
-    """Cumulative counts of the load driver, and the last window's quantiles (−1: no answers in it)."""
+    """Cumulative counts of the load driver, and the last window's quantiles (−1: no answers in it).
+
+    `loop_lag_ms` is the worst lateness of the driver's own loop in the window, `waiting` the arrivals that wait for a
+    free connection now (−1: unknown).
+    """
 
     sent: int
     answered: int
@@ -195,6 +199,8 @@ class LoadSummed:
     cpu_s: float
     sent_ns: int
     done_ns: int
+    loop_lag_ms: float = -1.0
+    waiting: int = -1
     kind: Literal["load"] = "load"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.model.cpu_map import CpuMap
 from harness.model.known_limit import KnownLimit
 from harness.model.load_shape import STEADY, LoadShape
 from harness.model.scenario import Scenario
@@ -83,6 +84,7 @@ class Trial:
     known_limits: tuple[KnownLimit, ...] = ()
     shape: LoadShape = STEADY
     flow: FlowSpec | None = None
+    cpus: CpuMap | None = None
 
     @property
     def closed(self) -> bool:

@@ -6,6 +6,7 @@ Spawn from the main thread only: the kernel ties the death signal to the thread 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import subprocess
@@ -118,10 +119,11 @@ def marked(token: str, name: str = TOKEN) -> list[Stat]:
 
 
 class Spawner:
-    """Starts children for one run."""
+    """Starts children for one run. `cpus` are those of children that have none of their own; empty for any."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.cpus: tuple[int, ...] = ()
 
     def spawn(
         self,
@@ -136,12 +138,14 @@ class Spawner:
         umask: int = 0o077,
         death_signal: int = SIGKILL,
         heal_signal: int = SIGKILL,
+        cpus: tuple[int, ...] = (),
     ) -> Process:
         """Start a program in a session of its own.
 
         `env` is the whole environment (the token is added). Output goes to `log` (appended); with `pipes` stdin and
         stdout are pipes and only stderr goes there. `death_signal` comes when the harness dies, `heal_signal` is the
-        first one that `heal` sends.
+        first one that `heal` sends. `cpus` are all that it and its children may use, where the spawner
+        is not to decide.
         """
         entry = self.ledger.intend("process", name, heal_signal=heal_signal)
         who = owner or Owner(-1, -1)
@@ -165,6 +169,9 @@ class Spawner:
         finally:
             if not isinstance(out, int):
                 out.close()
+        if cpus or self.cpus:
+            with contextlib.suppress(OSError):  # one that is gone already needs none
+                os.sched_setaffinity(popen.pid, cpus or self.cpus)
         stat = read_stat(popen.pid)
         start = stat.start if stat else -1
         self.ledger.began(entry, pid=popen.pid, start=start)

@@ -14,6 +14,7 @@ from harness.model.record import Span, TrialRecord
 from harness.model.rows import ANSWERED, Outcome, Rows, in_group
 from harness.model.samples import over_limit, quantiles, response_ns
 from harness.tuning.capacity import Tried
+from harness.tuning.gates import broken
 
 LONG_NAME = "rate-long"
 """The scenario whose trials are long, as the plan names it."""
@@ -41,7 +42,11 @@ def holds(record: TrialRecord) -> Tried:
     if not why:
         return Tried(rate, long, "held")
     spoilt = _spoilt(record, due, span)
-    return Tried(rate, long, "invalid", f"{spoilt}, while {why}") if spoilt else Tried(rate, long, "broke", why)
+    if spoilt:
+        return Tried(rate, long, "invalid", f"{spoilt}, while {why}")
+    strained = broken(record, span)
+    told = f"{why} (the generator was not wholly in order: {strained})" if strained else why
+    return Tried(rate, long, "broke", told)
 
 
 def _without(record: TrialRecord, rate_rps: float, long: bool) -> Tried:

@@ -120,6 +120,8 @@ def _setup(trial: TrialView) -> list[tuple[str, str]]:
         ("faults", ", ".join(trial.verdict.faults) or "none"),
         ("seed", str(plan.seed)),
     ]
+    if plan.cpus is not None:
+        rows.append(("CPUs", plan.cpus.told))
     if trial.verdict.config:
         rows.append(("configuration", config_told(trial.verdict.config)))
     if plan.scenario.note and plan.scenario.note != trial.verdict.note:

@@ -49,6 +49,22 @@ def test_a_child_is_in_the_ledger_while_it_lives() -> None:
     asyncio.run(run())
 
 
+def test_a_child_has_its_own_cpus_or_those_of_its_run() -> None:
+    async def run() -> None:
+        async with bench() as b:
+            all_of_them = sorted(os.sched_getaffinity(0))
+            own = b.spawner.spawn(["sleep", "60"], name="own", env=clean_env(), cwd=b.folder, cpus=(all_of_them[-1],))
+            b.spawner.cpus = (all_of_them[0],)
+            others = b.spawner.spawn(["sleep", "60"], name="others", env=clean_env(), cwd=b.folder)
+            await until(lambda: command_of(own.pid) == command_of(others.pid) == "sleep 60", 20, "both are there")
+            assert os.sched_getaffinity(own.pid) == {all_of_them[-1]}
+            assert os.sched_getaffinity(others.pid) == {all_of_them[0]}
+            await own.end()
+            await others.end()
+
+    asyncio.run(run())
+
+
 def test_a_child_that_ignores_the_question_is_killed_with_its_session() -> None:
     async def run() -> None:
         async with bench() as b:
