@@ -1,6 +1,6 @@
 """How true the load driver is: a stall against its computed truth, and how late requests leave at each rate.
 
-    python -m benchmarks.load_truth [--repeat N] [--driver locust|engine] [--connections N…] [--stall-only]
+    python -m benchmarks.load_truth [--repeat N] [--driver locust|engine|flows] [--connections N…] [--stall-only]
 
 The server is a process of its own on loopback. It holds every answer back for two seconds in the middle of a load of
 100 requests a second, and notes when each one left it, on the clock that all processes share. The truth is that moment
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child
+from harness.load.client import ENGINE_DRIVER, FLOW_DRIVER, LOCUST_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
@@ -30,6 +30,7 @@ from harness.model import samples
 from harness.model.request import RequestLine
 from harness.model.rows import Rows, ledger, nearest_rank
 from harness.model.samples import Times
+from harness.model.target import FlowSpec
 
 _RATES_RPS = (50, 100, 200, 300, 500, 800)
 _STALL_START_S, _STALL_END_S, _STALL_LOAD_S, _STALL_RATE_RPS = 4, 6, 10, 100
@@ -37,7 +38,16 @@ _CLEAN_LOAD_S = 5
 _CLEAN_LAG_NS = 10_000_000
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _GOAL = 0.01
-_DRIVERS = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER, "master": MASTER_DRIVER}
+_DRIVERS = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER, "master": MASTER_DRIVER, "flows": FLOW_DRIVER}
+_FLOW = """
+from locust import FastHttpUser, task
+
+
+class Asks(FastHttpUser):
+    @task
+    def ask(self):
+        self.client.get(f"/k-{self.arrival}", name="/k-[number]")
+"""
 
 
 async def serve() -> None:
@@ -93,7 +103,11 @@ async def load(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.rows"
         async with await LoadDriver.launch(spawn_child, _DRIVERS[setup.driver]) as driver:
-            ready = await driver.prepare(profile, path)
+            flow = None
+            if setup.driver == "flows":
+                flow = FlowSpec(str(Path(folder) / "flow.py"))
+                Path(flow.locustfile).write_text(_FLOW)  # noqa: ASYNC240  nothing runs beside it
+            ready = await driver.prepare(profile, path, flow=flow)
             t0 = time.monotonic_ns() + 200_000_000
             if stalled:
                 assert server.stdin
