@@ -181,7 +181,7 @@ class Conductor:
         ends_server = timeline.ends_server(self.trial.scenario)
         await self._warm_up(deployment)
         boot = partial(self._boot_again, deployment)
-        stage = self.hand.stage(deployment, self.prepared, self._lines, self.trial.rate_rps, boot)
+        stage = self.hand.stage(deployment, self.prepared, self._lines, self.trial.rate_rps, boot, self.writer.folder)
         self._phase("baseline", self.trial.scenario.baseline_s)
         await asyncio.sleep(self.trial.scenario.baseline_s)
         if uses and not ends_server:

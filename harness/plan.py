@@ -122,6 +122,8 @@ def why_not(scenario: Scenario, target: Target, workers: int, unable: Mapping[st
             return f"its fault {use.id} needs the part {what}, and the target has none"
         if why := _not_ours(use, target.part(what)):
             return why
+        if why := _not_migrated(use, target):
+            return why
         if why := _not_taken(use, target, workers):
             return why
     return _unable(scenario, target, unable)
@@ -137,6 +139,16 @@ def _unable(scenario: Scenario, target: Target, unable: Mapping[str, str]) -> st
             if why := unable.get(f"{kind}.{use.name}"):
                 return f"its fault {use.id} is not possible here: {why}"
     return ""
+
+
+def _not_migrated(use: FaultUse, target: Target) -> str:
+    """Why the setup cannot be run on a database of its own; empty where it can, or where it is not asked for."""
+    if not has_trait(use.id, "beside"):
+        return ""
+    if not target.setup:
+        return f"its fault {use.id} runs the setup commands, and the target has none"
+    kept = [part.name for part in target.parts if isinstance(part, PostgresPart) and part.use_existing]
+    return f"its fault {use.id} needs a fresh database, and parts.{kept[0]} has use_existing" if kept else ""
 
 
 def _not_taken(use: FaultUse, target: Target, workers: int) -> str:

@@ -9,7 +9,7 @@ from typing import Self
 
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
-from harness.faults.fault import Boot, Held, Link, Stage
+from harness.faults.fault import Boot, Held, Link, Setup, Stage
 from harness.login import log_in
 from harness.model.target import RequestLine, Scalar
 from harness.model.trial import PlannedTrial, Trial
@@ -126,8 +126,10 @@ class Stagehand:
         lines: tuple[RequestLine, ...],
         rate_rps: float,
         boot: Boot,
+        logs: Path,
     ) -> Stage:
         """What faults may touch; `lines` as they are sent."""
+        target = self.rig.target
         links = {**self.rig.links, "ingress": prepared.ingress}
         held = {
             name: Held(self.rig.postgres[name], database, self.reserved[name])
@@ -144,6 +146,7 @@ class Stagehand:
             lines=lines,
             rate_rps=rate_rps,
             boot=boot,
+            setup=Setup(target.setup, target.root, logs, self.rig.environment) if target.setup else None,
         )
 
     async def clear(self) -> None:

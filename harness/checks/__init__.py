@@ -9,6 +9,7 @@ from . import (
     liveness_holds,
     load_proven,
     machine_fit,
+    migrates_together,
     no_duplicates,
     no_leaks,
     no_orphans,
@@ -46,4 +47,5 @@ CHECKS = (
     no_leaks.CHECK,
     nothing_lost.CHECK,
     no_duplicates.CHECK,
+    migrates_together.CHECK,
 )

@@ -8,6 +8,7 @@ all of them for a reload, one for a change of their number, and those of a decla
 Everything else has no reason, so the limit is zero. A worker that comes and goes between two looks is not seen.
 """
 
+from harness.model.fault_traits import has_trait
 from harness.model.observation import InFlightEnded, LogNoted, ProbeAnswered, WorkersSeen
 from harness.model.record import Span, TrialRecord
 from harness.model.target import Limits
@@ -26,7 +27,7 @@ _SCALES = ("scale-up", "scale-down")
 
 def applies(record: TrialRecord) -> str | None:
     for use in record.trial.scenario.faults:
-        if use.what == "server" and use.name not in (*_RELOADS, *_SCALES, "sigterm", "kill"):
+        if has_trait(use.id, "returns"):
             return f"{use.id} itself starts and ends workers"
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from harness.deployment import Deployment
@@ -58,6 +59,19 @@ class Held:
     reserved: Reserved
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The target's setup commands, the folder that they run in, and that of their logs.
+
+    `environment(databases)` is the whole environment of the app with these databases instead of the trial's.
+    """
+
+    commands: tuple[str, ...]
+    root: Path
+    logs: Path
+    environment: Callable[[Mapping[str, Database]], Mapping[str, str]]
+
+
 async def nobody_boots(ready: bool) -> str:
     return "Nobody is there who starts a server."
 
@@ -68,7 +82,7 @@ class Stage:
 
     `lines` are what the load sends, as it is sent, `rate_rps` how often: for faults of clients. `spawner` starts what a
     fault needs beside itself. `boot(ready)` starts a server that has ended once more and waits until it is up (and
-    `ready`): the reason why it is not, or nothing.
+    `ready`): the reason why it is not, or nothing. `setup` is what a deployment job would do before it.
     """
 
     deployment: Deployment
@@ -81,6 +95,7 @@ class Stage:
     lines: tuple[RequestLine, ...] = ()
     rate_rps: float = 0.0
     boot: Boot = nobody_boots
+    setup: Setup | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ drain follows it. `lasting`: what it sets outlives a run that is killed, so it m
 other workers: it may cost no request, and no readiness. `returns`: it ends the server and starts it again, so that the
 service is away for a while and must be back after the lift. `drains`: requests are held open across its SIGTERM, as
 across that of the drain. `answering`: the worker that it hits goes on to answer, and may well answer no: that is no
-error of the service.
+error of the service. `beside`: it is done beside the service, which must be well before and after it, while the two
+share one machine.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless", "answering", "returns", "drains"]
+Trait = Literal["mild", "fatal", "final", "lasting", "ours", "harmless", "answering", "returns", "drains", "beside"]
 
 TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "link.latency": ("mild",),
@@ -36,6 +37,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "server.scale-down": ("harmless",),
     "server.restart": ("returns", "drains"),
     "server.boot-without-postgres": ("returns",),
+    "server.migrate-twice": ("beside",),
 }
 
 

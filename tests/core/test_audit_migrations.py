@@ -6,7 +6,7 @@ import pytest
 
 from harness.audit.checks.migrations import CHECKS
 from harness.audit.facts.migrations import Boot, Change, Command, Migrations, Twice, WayBack
-from harness.audit.schema import Schema, differences
+from harness.parts.postgres_schema import Schema, differences
 
 OK = Command(0, 1.2)
 BROKEN = Command(1, 1.2, "DuplicateTableError: relation items exists")

@@ -14,14 +14,14 @@ import asyncpg
 
 from harness.audit.bench import Bench, Ran
 from harness.audit.checks.migrations import CHECKS
-from harness.audit.ddl_watch import changes_of, watch_changes
 from harness.audit.facts.migrations import Boot, Command, Migrations, Twice, WayBack
 from harness.audit.lines import declared_lines, send
 from harness.audit.row import Row
-from harness.audit.schema import Schema, differences, read_schema
 from harness.audit.service import Service
 from harness.model.target import PostgresPart
 from harness.parts.postgres import Database
+from harness.parts.postgres_changes import changes_of, watch_changes
+from harness.parts.postgres_schema import Schema, differences, read_schema
 
 VERSION_TABLE = "alembic_version"
 _REPLICAS = 2

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of the schema that PostgreSQL told us of."""
-
-    command: str
-    thing: str
-    application: str
-    pid: int
+from harness.model.schema_change import Change as Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def ends_for_good(trial: Trial) -> bool:
 
 
 def _comes_back(fault: str) -> bool:
-    return has_trait(fault, "harmless") or has_trait(fault, "returns")
+    return any(has_trait(fault, trait) for trait in ("harmless", "returns", "beside"))
 
 
 def is_harmless(trial: Trial) -> bool:

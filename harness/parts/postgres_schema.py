@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.audit.ddl_watch import SCHEMA, Connection
+from harness.parts.postgres_changes import SCHEMA, Connection
 
 _SPACES = f"""
     n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', '{SCHEMA}')

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from harness.audit.facts.migrations import Change
+from harness.model.schema_change import Change
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
