@@ -13,6 +13,7 @@ from load_rig import DEADLINE_S, outcomes, scene
 from playwright.async_api import async_playwright, expect
 
 from harness.load.client import driver_environment
+from harness.load.cluster.talk import our_version
 from harness.model.rows import NO_CONN, Outcome
 from harness.system.ports import Ports
 
@@ -25,6 +26,21 @@ def join(port: int, folder: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", "-m", "harness.cli.main", "join", f"127.0.0.1:{port}", "--wait", "3"]
     env = {**driver_environment(), "SHAKEDOWN_STATE": str(folder / "state"), "TMPDIR": str(folder)}
     return subprocess.Popen(command, env=env, cwd=folder, stderr=subprocess.PIPE, text=True)
+
+
+STALE = """
+import sys
+import harness.load.cluster.talk as talk
+from harness.load.cluster.worker import main
+
+talk.our_version = lambda: "Shakedown 0.0.1"
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def join_with_another_version(port: int) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-P", "-c", STALE, "127.0.0.1", str(port)]
+    return subprocess.run(command, env=driver_environment(), capture_output=True, text=True, timeout=DEADLINE_S)
 
 
 async def look_at(web_port: int) -> None:
@@ -52,6 +68,9 @@ def test_a_load_that_another_machine_has_joined_is_shown_live(tmp_path: Path) ->
         async with scene(tmp_path, 1, 120, *options) as load:
             helper = join(port, tmp_path)
             try:
+                stale = await asyncio.to_thread(join_with_another_version, port)
+                assert (stale.returncode, our_version() in stale.stderr) == (64, True), stale.stderr
+                assert "this machine has Shakedown 0.0.1" in stale.stderr
                 await load.until_noted("load-worker-joined")
                 await look_at(web_port)
                 await load.driver.stop(2.0)
