@@ -256,6 +256,14 @@ def test_what_a_lost_worker_took_along_is_named_and_what_it_was_never_to_send_is
     assert stage.notes == ["load-worker-lost", "load-missing"]
 
 
+def test_a_stop_before_the_start_lets_nobody_begin(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "a")
+    stage.fleet.stop(1.0, ns(3.0))
+    assert stage.fleet.over
+    assert not stage.heard("start")
+    assert not len(stage.fleet.lost(ns(3.2)))
+
+
 def test_a_stop_makes_nothing_lost(tmp_path: Path) -> None:
     stage = Stage(tmp_path, "a")
     stage.start()

@@ -108,7 +108,7 @@ class Fleet:
         give_up_ns = now_ns + int(drain_s * _SECOND) + _GRACE_NS
         self._give_up_ns = min(self._give_up_ns or give_up_ns, give_up_ns)
         if not self.running:
-            self.start(now_ns, now_ns, now_ns)
+            self._t0 = self._origin = now_ns  # nobody has begun
         for member in self.sending:
             self._send(member.id, "stop", {"drain_s": drain_s})
 

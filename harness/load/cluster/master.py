@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     os.dup2(2, 1)
     port = asked.port or Ports().take()
     children = [start_child((*WORKER, asked.bind, str(port)), SIGKILL, pipes=False) for _ in range(asked.workers)]
-    import locust  # noqa: F401  patches the standard library: before anything else of gevent
+    import locust.exception  # patches the standard library: before anything else of gevent
 
     from harness.load.cluster.locust_master import MasterSide
     from harness.load.cluster.session import Session
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         side = MasterSide(asked.bind, port)
         if asked.web:
             side.show(asked.bind, asked.web)
-    except (OSError, SystemExit) as error:
+    except (OSError, SystemExit, locust.exception.RPCError) as error:
         wire.emit("error", message=f"the address for load workers, {asked.bind}:{port}, cannot be had: {error}")
         for child in children:
             child.kill()

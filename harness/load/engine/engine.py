@@ -87,7 +87,8 @@ class Engine:
         self._epochs = epochs
         self._block = [job for job in self._block if job[0] < border]
         self._ahead = min(self._ahead, max(border, self._next))
-        self._pool.share_limit(len(epochs.members))
+        if self._me in epochs.members:
+            self._pool.share_limit(epochs.members.index(self._me), len(epochs.members))
         self._set_alarm()
 
     def take_lease(self, until_ns: int) -> None:

@@ -38,11 +38,15 @@ class Pool:
         self.waiting: collections.deque[Job] = collections.deque()
         self.opened = 0
 
-    def share_limit(self, engines: int) -> None:
-        """A limit that was asked for is that of all engines together; one of our own is a bound that none reaches."""
-        self._engines = max(1, engines)
+    def share_limit(self, place: int, engines: int) -> None:
+        """A limit that was asked for is that of all engines together; one of our own is a bound that none reaches.
+
+        Each has one connection at least.
+        """
+        self._engines = engines
         if self._profile.connections:
-            self._limit = max(1, -(-self._profile.connections // self._engines))
+            each, rest = divmod(self._profile.connections, engines)
+            self._limit = max(1, each + (place < rest))
 
     def open_ahead(self, connections: int) -> None:
         """Open so many before anything needs them, a few at a time: a server has a limited backlog."""
