@@ -103,15 +103,14 @@ def _read_observations(path: Path) -> tuple[list[Observation], bool]:
     """The whole lines from the beginning up to the first that cannot be read, and whether there was one."""
     observations: list[Observation] = []
     try:
-        raw = path.read_bytes()
-    except OSError:
+        with path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    return observations, True
+                observations.append(_observation.validate_json(line))
+    except (OSError, ValidationError):
         return observations, True
-    for line in raw.split(b"\n")[:-1]:
-        try:
-            observations.append(_observation.validate_json(line))
-        except ValidationError:
-            return observations, True
-    return observations, bool(raw) and not raw.endswith(b"\n")
+    return observations, False
 
 
 @dataclass(frozen=True, slots=True)

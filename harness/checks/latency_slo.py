@@ -8,6 +8,8 @@ the lower end of the 95 % interval of the share that was late lies above one per
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import Rows
 from harness.model.samples import of_endpoint, over_limit, quantiles, response_ns
@@ -28,10 +30,16 @@ _SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Requests that are judged together."""
+    """Requests that are judged together: those of some lines, or of all. Taken out when they are asked for: all groups
+    at once would be a second copy of a long record."""
 
     name: str
-    rows: Rows
+    among: Rows
+    lines: tuple[int, ...] | None = None
+
+    @property
+    def rows(self) -> Rows:
+        return self.among if self.lines is None else of_endpoint(self.among, *self.lines)
 
 
 def judge(record: TrialRecord, limits: Limits) -> Verdict:
@@ -88,17 +96,19 @@ def _of_phase(record: TrialRecord, phase: Judged) -> list[Group]:
     alone: list[Group] = []
     small: list[int] = []
     for index, line in enumerate(record.trial.requests):
-        mine = of_endpoint(phase.rows, index)
-        if len(mine) >= MIN_REQUESTS:
-            alone.append(Group(f"{phase.phase}, {line.name}", mine))
-        elif len(mine):
+        mine = int(np.count_nonzero(phase.rows["endpoint"] == index))
+        if mine >= MIN_REQUESTS:
+            alone.append(Group(f"{phase.phase}, {line.name}", phase.rows, (index,)))
+        elif mine:
             small.append(index)
     if not small:
         return alone
-    pooled = of_endpoint(phase.rows, *small)
-    if len(pooled) < MIN_POOLED:
+    if np.count_nonzero(np.isin(phase.rows["endpoint"], small)) < MIN_POOLED:
         return [*alone, Group(f"{phase.phase}, all lines", phase.rows)]
-    return [*alone, Group(f"{phase.phase}, other lines" if alone else f"{phase.phase}, all lines", pooled)]
+    return [
+        *alone,
+        Group(f"{phase.phase}, other lines" if alone else f"{phase.phase}, all lines", phase.rows, tuple(small)),
+    ]
 
 
 def _late(rows: Rows, limit_ns: int) -> bool:
@@ -107,7 +117,8 @@ def _late(rows: Rows, limit_ns: int) -> bool:
 
 
 def _numbers(group: Group, limit_ns: int) -> dict[str, object]:
-    share, times = over_limit(group.rows, limit_ns), quantiles(response_ns(group.rows))
+    rows = group.rows
+    share, times = over_limit(rows, limit_ns), quantiles(response_ns(rows))
     return {
         "n": share.n,
         "over": share.count,

@@ -7,16 +7,17 @@ flow only the first request of each task was due at a moment; in a closed model 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.model.observation import LoadStarted
 from harness.model.record import TrialRecord
-from harness.model.rows import Outcome, Rows, in_group, ledger, nearest_rank
+from harness.model.rows import Outcome, in_group, ledger, nearest_rank
 from harness.model.samples import send_lag_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import LOAD_PROVEN, STARTS, Check, inconclusive, passed
-from .facts.phases import baseline_span, driver_done, due_in, recovered_rows
+from .facts.phases import baseline_span, driver_done, is_due_in, recovered_span
 
 _MIN_SENT = 100
 _NOT_SENT_SHARE = 0.01
@@ -57,19 +58,18 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
 
 
 def _on_time(record: TrialRecord, limits: Limits, evidence: dict[str, object]) -> Verdict:
-    rows = _outside_fault(record, limits)
-    lags = send_lag_ns(rows)
+    outside = _outside_fault(record, limits)
+    n = int(np.count_nonzero(outside))
+    lags = send_lag_ns(record.samples, outside)
     if len(lags) < _MIN_SENT:
         why = f"Only {len(lags)} requests were sent outside the fault; {_MIN_SENT} are needed to prove the load."
         return inconclusive(LOAD_PROVEN, why, evidence=evidence, advice="Raise rate_rps.")
     lag_ms = nearest_rank(lags, 990) / 1e6
     limit_ms = limits.send_lag_share * record.trial.slo.p99_ms
-    unsent = int(np.count_nonzero(in_group(rows, _UNSENT))) / len(rows)
-    evidence |= {"send_lag_p99_ms": lag_ms, "not_sent_share": unsent, "n": len(rows)}
+    unsent = int(np.count_nonzero(in_group(record.samples, _UNSENT) & outside)) / n
+    evidence |= {"send_lag_p99_ms": lag_ms, "not_sent_share": unsent, "n": n}
     bounds = {"send_lag_p99_ms": limit_ms, "not_sent_share": _NOT_SENT_SHARE}
-    numbers = (
-        f"send lag p99 {lag_ms:.1f} ms (limit {limit_ms:g} ms), {unsent:.1%} not sent (limit 1 %), n = {len(rows)}"
-    )
+    numbers = f"send lag p99 {lag_ms:.1f} ms (limit {limit_ms:g} ms), {unsent:.1%} not sent (limit 1 %), n = {n}"
     if lag_ms > limit_ms or unsent > _NOT_SENT_SHARE:
         advice = "Lower rate_rps, raise connections, or repeat on a quieter machine."
         why = f"The load was not sent as scheduled: {numbers}."
@@ -77,21 +77,20 @@ def _on_time(record: TrialRecord, limits: Limits, evidence: dict[str, object]) -
     return passed(LOAD_PROVEN, f"The load was sent as scheduled: {numbers}.", evidence=evidence, limits=bounds)
 
 
-def _outside_fault(record: TrialRecord, limits: Limits) -> Rows:
-    """What was due in the baseline and after the recovery."""
-    span = baseline_span(record)
-    parts = [due_in(record.samples, span)] if span else []
-    recovered = recovered_rows(record, limits)
-    if recovered is not None:
-        parts.append(recovered)
-    rows = np.concatenate(parts) if parts else record.samples[:0]
-    return rows if record.trial.flow is None else _due(record, rows)
+def _outside_fault(record: TrialRecord, limits: Limits) -> NDArray[np.bool_]:
+    """Which arrivals were due in the baseline and after the recovery."""
+    found = np.zeros(len(record.samples), np.bool_)
+    for span in (baseline_span(record), recovered_span(record, limits)):
+        if span is not None:
+            found |= is_due_in(record.samples, span)
+    return found if record.trial.flow is None else found & _is_first(record)
 
 
-def _due(record: TrialRecord, rows: Rows) -> Rows:
-    """The first request of each arrival; the others are numbered above all arrivals."""
+def _is_first(record: TrialRecord) -> NDArray[np.bool_]:
+    """Which are the first request of an arrival; the others are numbered above all arrivals."""
     started = record.of(LoadStarted)
-    return rows[rows["k"] < started[-1].scheduled] if started else rows[:0]
+    first: NDArray[np.bool_] = record.samples["k"] < (started[-1].scheduled if started else 0)
+    return first
 
 
 CHECK = Check(LOAD_PROVEN, "Was the load what was asked for?", judge, premises=(STARTS,))

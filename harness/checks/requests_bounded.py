@@ -11,8 +11,8 @@ request: the fault of one worker met those that failed or took a second.
 import numpy as np
 
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import Outcome, Rows
-from harness.model.samples import ends_ns, of_endpoint, open_longer
+from harness.model.rows import Outcome
+from harness.model.samples import ends_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
@@ -40,13 +40,15 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         why = f"The client gives up after {record.trial.timeout_s:g} s, so a request over {limit_s:g} s cannot be seen."
         return inconclusive(NAME, why, advice="Set load.timeout_s above slo.deadline_s + 1.", limits=bound)
     exposed = _exposed(record, limit_s)
-    rows = record.samples[record.samples["sent"] < sigterm_ns(record)]
-    late = open_longer(rows, int(limit_s * 1e9))
-    times = (ends_ns(rows) - rows["sent"])[rows["sent"] >= 0]
+    rows = record.samples
+    before = (rows["sent"] >= 0) & (rows["sent"] < sigterm_ns(record))
+    open_ns = ends_ns(rows) - rows["sent"]
+    late = rows[before & (open_ns > int(limit_s * 1e9))]
+    times = open_ns[before]
     longest_s = int(times.max()) / 1e9 if len(times) else 0.0
     evidence: dict[str, object] = {
         "requests": len(times),
-        "exposed": len(exposed),
+        "exposed": exposed,
         "over": len(late),
         "longest_s": longest_s,
         "lines": {
@@ -65,33 +67,29 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         )
         spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]
         return unless_unfit(record, limits, verdict, spans)
-    if not len(exposed):
+    if not exposed:
         why = f"No request that needs what was broken was sent {limit_s:g} s before the lift, so none could show it."
         return inconclusive(NAME, why, evidence=evidence, limits=bound)
     why = (
         f"None of {len(times)} requests was open for longer than {deadline_s:g} s (+ {limits.answer_slack_s:g} s), of"
-        f" which {len(exposed)} met the fault for that long; the longest took {longest_s:.1f} s."
+        f" which {exposed} met the fault for that long; the longest took {longest_s:.1f} s."
     )
     return passed(NAME, why, evidence=evidence, limits=bound)
 
 
-def _exposed(record: TrialRecord, limit_s: float) -> Rows:
-    """Requests that need a broken part and met its fault for longer than the limit."""
-    parts = [record.samples[:0]]
+def _exposed(record: TrialRecord, limit_s: float) -> int:
+    """How many requests need a broken part and met its fault for longer than the limit."""
+    rows, sent, found = record.samples, record.samples["sent"], 0
     for trouble in troubles(record):
         part = trouble.cut_off_from if trouble.has("answering") else trouble.what
         if part in record.trial.part_kinds:
             until = _lift_ns(record, trouble) - int(limit_s * 1e9)
             lines = [i for i, line in enumerate(record.trial.requests) if part in line.needs]
-            rows = of_endpoint(record.samples, *lines)
-            rows = rows[(rows["sent"] >= trouble.applied.done_ns) & (rows["sent"] < until)]
-            parts.append(_held(rows) if trouble.what == "worker" else rows)
-    return np.concatenate(parts)
-
-
-def _held(rows: Rows) -> Rows:
-    held: Rows = rows[(rows["code"] != Outcome.OK) | (ends_ns(rows) - rows["sent"] > _HELD_NS)]
-    return held
+            met = np.isin(rows["endpoint"], lines) & (sent >= trouble.applied.done_ns) & (sent < until)
+            if trouble.what == "worker":
+                met &= (rows["code"] != Outcome.OK) | (ends_ns(rows) - sent > _HELD_NS)
+            found += int(np.count_nonzero(met))
+    return found
 
 
 def _lift_ns(record: TrialRecord, trouble: Trouble) -> int:

@@ -9,8 +9,8 @@ All times are nanoseconds of one monotonic clock since the trial's origin; the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,13 @@ class TrialRecord:
     observations: tuple[Observation, ...]
     samples: NDArray[np.void]
     whole: bool
+    _found: dict[type[Any], tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of(self, kind: type[T]) -> tuple[T, ...]:
-        """The observations of one type, in order."""
-        return tuple(seen for seen in self.observations if isinstance(seen, kind))
+        """The observations of one type, in order. Looked for once: checks ask thousands of times."""
+        if kind not in self._found:
+            self._found[kind] = tuple(seen for seen in self.observations if isinstance(seen, kind))
+        return self._found[kind]
 
     def phase(self, name: PhaseName) -> Span | None:
         """The stretch of a phase, from its beginning to the next one's; None when it was never reached."""

@@ -13,6 +13,7 @@ cut at any byte: what is whole before the cut is read. The form is little endian
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -127,8 +128,11 @@ def ledger(rows: Rows, scheduled: int) -> Ledger:
     def total(group: frozenset[Outcome]) -> int:
         return int(sum(counts[code] for code in group))
 
-    numbers = np.unique(rows["k"])
-    known = int(np.count_nonzero(numbers < scheduled))
+    within = rows["k"] < scheduled
+    there = np.zeros(max(scheduled, 0), np.bool_)
+    there[rows["k"][within]] = True
+    known = int(np.count_nonzero(there))
+    beyond = len(np.unique(rows["k"][~within]))
     answered, failed, timed_out, unfinished = (total(group) for group in (ANSWERED, FAILED, TIMED_OUT, UNFINISHED))
     return Ledger(
         scheduled=scheduled,
@@ -139,13 +143,22 @@ def ledger(rows: Rows, scheduled: int) -> Ledger:
         unfinished=unfinished,
         not_sent=total(NOT_SENT),
         missing=scheduled - known,
-        repeated=len(rows) - len(numbers),
-        unreadable=int(counts[len(Outcome) :].sum()) + len(numbers) - known,
+        repeated=len(rows) - known - beyond,
+        unreadable=int(counts[len(Outcome) :].sum()) + beyond,
     )
 
 
 def in_group(rows: Rows, group: frozenset[Outcome]) -> NDArray[np.bool_]:
-    return np.isin(rows["code"], [int(code) for code in group])
+    found: NDArray[np.bool_] = _members(group)[rows["code"]]
+    return found
+
+
+@cache
+def _members(group: frozenset[Outcome]) -> NDArray[np.bool_]:
+    """Whether each number that a code can have is of the group."""
+    table = np.zeros(2**16, np.bool_)
+    table[[int(code) for code in group]] = True
+    return table
 
 
 def nearest_rank(values: NDArray[np.int64], per_mille: int) -> int:

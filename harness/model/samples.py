@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from harness.model.rows import (
     ANSWERED,
     NOT_SENT,
+    ROW,
     TIMED_OUT,
     UNASKED,
     UNFINISHED,
@@ -25,6 +26,7 @@ from harness.model.rows import (
 Times = NDArray[np.int64]
 
 _SECOND_NS = 1_000_000_000
+_JUDGED = np.dtype([(name, ROW[name]) for name in ("intended", "sent", "done", "code", "endpoint")])
 UNJUDGED = UNFINISHED | UNASKED | {Outcome.LOST, Outcome.NOT_SENT_LATE}
 
 
@@ -66,18 +68,40 @@ class Second:
 
 def ends_ns(rows: Rows) -> Times:
     """When each arrival was over. One that was kept back by us, by a stop or by lateness, is over when it was due."""
-    done = rows["done"]
-    return np.where(done < 0, rows["intended"], done)
+    done: Times = rows["done"]
+    unknown = done < 0
+    return np.where(unknown, rows["intended"], done) if unknown.any() else done
 
 
 def inside(rows: Rows, start_ns: int, end_ns: int) -> Rows:
     """Those that were due, and over, within the phase: for phases in which nothing is broken."""
-    return rows[(rows["intended"] >= start_ns) & (ends_ns(rows) < end_ns)]
+    return rows[is_inside(rows, start_ns, end_ns)]
+
+
+def is_inside(rows: Rows, start_ns: int, end_ns: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (rows["intended"] >= start_ns) & (ends_ns(rows) < end_ns)
+    return found
 
 
 def overlapping(rows: Rows, start_ns: int, end_ns: int) -> Rows:
     """Those that were open at any moment of the phase: a request that meets a fault belongs to it."""
-    return rows[(rows["intended"] < end_ns) & (ends_ns(rows) >= start_ns)]
+    return rows[is_overlapping(rows, start_ns, end_ns)]
+
+
+def is_overlapping(rows: Rows, start_ns: int, end_ns: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (rows["intended"] < end_ns) & (ends_ns(rows) >= start_ns)
+    return found
+
+
+def taken(rows: Rows, among: NDArray[np.bool_]) -> Rows:
+    """Of these rows the fields that judging needs, half of their bytes: a long load has hundreds of megabytes."""
+    places = np.flatnonzero(among)
+    found = np.empty(len(places), _JUDGED)
+    if len(places):
+        near = slice(places[0], places[-1] + 1)  # a phase is a stretch of the file, more or less
+        for name in _JUDGED.names or ():
+            found[name] = rows[name][near][among[near]]
+    return found
 
 
 def of_endpoint(rows: Rows, *endpoints: int) -> Rows:
@@ -85,21 +109,21 @@ def of_endpoint(rows: Rows, *endpoints: int) -> Rows:
 
 
 def response_ns(rows: Rows) -> Times:
-    answered = rows[in_group(rows, ANSWERED)]
-    times: Times = answered["done"] - answered["intended"]
+    answered = in_group(rows, ANSWERED)  # single columns are taken apart, for whole rows are many times as much
+    times: Times = rows["done"][answered] - rows["intended"][answered]
     return times
 
 
 def service_ns(rows: Rows) -> Times:
-    answered = rows[in_group(rows, ANSWERED) & (rows["sent"] >= 0)]
-    times: Times = answered["done"] - answered["sent"]
+    answered = in_group(rows, ANSWERED) & (rows["sent"] >= 0)
+    times: Times = rows["done"][answered] - rows["sent"][answered]
     return times
 
 
-def send_lag_ns(rows: Rows) -> Times:
+def send_lag_ns(rows: Rows, among: NDArray[np.bool_] | None = None) -> Times:
     """How late requests left: the generator's own lateness, and the wait for a connection."""
-    sent = rows[rows["sent"] >= 0]
-    times: Times = sent["sent"] - sent["intended"]
+    sent = rows["sent"] >= 0 if among is None else among & (rows["sent"] >= 0)
+    times: Times = rows["sent"][sent] - rows["intended"][sent]
     return times
 
 

@@ -13,7 +13,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from markupsafe import escape
+from numpy.typing import NDArray
 
 from reports.html.palette import var
 from reports.plain import printable
@@ -55,6 +57,13 @@ class Scale:
         low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
         share = ((math.log10(held) if self.log else held) - low) / (high - low)
         return self.height * (1 - share)
+
+    def ys(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `y`, for very many."""
+        held = np.clip(values, self.low, self.high)
+        low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        heights: NDArray[np.float64] = self.height * (1 - ((np.log10(held) if self.log else held) - low) / (high - low))
+        return heights
 
 
 @dataclass(frozen=True, slots=True)

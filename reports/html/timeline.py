@@ -13,13 +13,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.model.observation import LogNoted, Noted, StackTaken
 from harness.model.record import TrialRecord
 from harness.model.rows import Rows
 from reports.html.lanes import MAX_WORKERS, Lane, fault_bands, phases, probe_lane, worker_lanes
 from reports.html.resources import Series, cpu_series, database_series
 from reports.html.stack import stack
-from reports.html.svg import SIGNS, X_UNIT, Key, Plot, Scale, ticks_linear, ticks_log
+from reports.html.svg import INNER, SIGNS, X_UNIT, Key, Plot, Scale, ticks_linear, ticks_log
 from reports.html.traffic import (
     ERRORS,
     KINDS,
@@ -86,18 +89,15 @@ def _latency(record: TrialRecord, rows: Rows, seconds: Sequence[Second]) -> tupl
     high = 10 ** math.ceil(math.log10(max([*values, slo_ms, 100.0]) * 1.05))
     scale = Scale(0.5, high, 220, log=True)
     plot = Plot("latency", "Latency, ms (log)", scale, ticks_log(0.5, high))
-    at_s, ms = points[OK]
-    ok_cells, note = _ok_cells(at_s.tolist(), ms.tolist(), scale)
-    plot.dots(ok_cells, OK.color, 2.4, 0.55, f"{OK.name}: {len(ms):,} answers")
+    cells = {kind: _cells(*points[kind], scale) for kind in (OK, WRONG)}
+    plot.dots(cells[OK], OK.color, 2.4, 0.55, f"{OK.name}: {len(points[OK][1]):,} answers")
     plot.level(slo_ms, "mut", f"SLO p99 {slo_ms:g} ms")
     middle = [(second.second + 0.5, second) for second in seconds]
     plot.line([(at, second.p50_ms) for at, second in middle], "line", width=1.8, title="p50 of each second")
     plot.line([(at, second.p99_ms) for at, second in middle], "line", dash="5 4", title="p99 of each second")
     waits = [(at * X_UNIT, scale.y(second.p99_ms)) for at, second in middle if second.p99_open and second.p99_ms]
     plot.dots(waits, "timeout", 6, 1, "p99 is at least this: what it counts had no answer")
-    at_s, ms = points[WRONG]
-    wrong = [(at * X_UNIT, scale.y(each)) for at, each in zip(at_s.tolist(), ms.tolist(), strict=True)]
-    plot.dots(wrong, WRONG.color, 3.6, 0.9, f"{WRONG.name}: {len(ms):,}")
+    plot.dots(cells[WRONG], WRONG.color, 3.6, 0.9, f"{WRONG.name}: {len(points[WRONG][1]):,}")
     plot.keys += [
         Key("●", "ok", "dot"),
         Key("●", "wrong answer", "bad"),
@@ -108,29 +108,45 @@ def _latency(record: TrialRecord, rows: Rows, seconds: Sequence[Second]) -> tupl
         plot.keys.append(Key("●", "p99 ≥ this: no answer came", "timeout"))
     if not len(rows):
         plot.title += ": no samples"
-    return plot, note
+    return plot, _left_out(*((len(cells[kind]), len(points[kind][1])) for kind in (OK, WRONG)))
 
 
-def _ok_cells(at_s: Sequence[float], ms: Sequence[float], scale: Scale) -> tuple[list[tuple[float, float]], str]:
-    """Where the dots of good answers lie. Very many are snapped to a grid and drawn once a cell; errors never are."""
-    exact = ((at * X_UNIT, scale.y(each)) for at, each in zip(at_s, ms, strict=True))
+def _cells(at_s: NDArray[np.float64], ms: NDArray[np.float64], scale: Scale) -> list[tuple[float, float]]:
+    """Where dots lie. Very many are snapped to a grid of about a pixel and drawn once a cell."""
     if len(at_s) <= GRID_ABOVE:
-        return list(exact), ""
-    cell_x = 0.3 * X_UNIT
-    cells = list(dict.fromkeys((round(x / cell_x) * cell_x, float(round(y))) for x, y in exact))
-    return cells, f"{len(cells):,} of {len(at_s):,} dots of good answers are drawn, one a cell; all errors are."
+        return list(zip((at_s * X_UNIT).tolist(), scale.ys(ms).tolist(), strict=True))
+    cell_s = _cell_s(at_s)
+    grid = np.zeros((round(float(at_s.max()) / cell_s) + 1, math.ceil(scale.height) + 1), np.bool_)
+    for first in range(0, len(at_s), GRID_ABOVE):
+        part = slice(first, first + GRID_ABOVE)
+        grid[np.rint(at_s[part] / cell_s).astype(np.int32), np.rint(scale.ys(ms[part])).astype(np.int32)] = True
+    full = np.nonzero(grid)
+    return list(zip((full[0] * cell_s * X_UNIT).tolist(), full[1].tolist(), strict=True))
+
+
+def _cell_s(at_s: NDArray[np.float64]) -> float:
+    return max(0.3, float(at_s.max() - at_s.min()) / INNER)
+
+
+def _left_out(good: tuple[int, int], wrong: tuple[int, int]) -> str:
+    """What is not drawn, as dots drawn and dots that there are."""
+    if good[0] == good[1] and wrong[0] == wrong[1]:
+        return ""
+    told = f"{good[0]:,} of {good[1]:,} dots of good answers are drawn, one a cell; "
+    return told + ("all errors are." if wrong[0] == wrong[1] else f"of wrong answers {wrong[0]:,} of {wrong[1]:,}.")
 
 
 def _rug(rows: Rows) -> Plot:
-    kinds = [(kind, due_s(rows, kind).tolist()) for kind in WITHOUT_ANSWER]
-    shown = [(kind, due) for kind, due in kinds if due]
+    kinds = [(kind, due_s(rows, kind)) for kind in WITHOUT_ANSWER]
+    shown = [(kind, due) for kind, due in kinds if len(due)]
     if not shown:
         said = "No answer: none, each request was answered" if len(rows) else "No answer: no samples"
         return Plot("rug", said, Scale(0, 1, 4))
     names = [kind.name for kind, _ in shown]
     plot = Plot("rug", "No answer, so no latency (a tick each)", Scale(0, 1, 15.0 * len(shown)), rows=names)
     for i, (kind, due) in enumerate(shown):
-        plot.marks(due, 15 * i + 2, 11, kind.color, 1.6, f"{kind.name}: {len(due):,}")
+        drawn = np.unique(np.rint(due / _cell_s(due))) * _cell_s(due) if len(due) > GRID_ABOVE else due
+        plot.marks(drawn.tolist(), 15 * i + 2, 11, kind.color, 1.6, f"{kind.name}: {len(due):,}")
     return plot
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,19 +79,20 @@ def placed_rows(record: TrialRecord) -> Rows:
     last_ns = record.last_ns + _SLACK_NS
     due = rows["intended"]
     placed = (due >= 0) & (due <= last_ns) & (ends_ns(rows) <= last_ns)
-    kept: Rows = rows[placed & ~in_group(rows, UNASKED)]
+    placed &= ~in_group(rows, UNASKED)
+    kept: Rows = rows if placed.all() else rows[placed]
     return kept
 
 
 def latency_points(rows: Rows, kind: Kind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Seconds at which arrivals were due, and milliseconds until they were answered."""
-    mine = kind.of(rows)
-    mine = mine[mine["done"] >= mine["intended"]]
-    return mine["intended"] / 1e9, (mine["done"] - mine["intended"]) / 1e6
+    due, waited = rows["intended"], rows["done"] - rows["intended"]
+    mine = in_group(rows, kind.outcomes) & (waited >= 0)
+    return due[mine] / 1e9, waited[mine] / 1e6
 
 
 def due_s(rows: Rows, kind: Kind) -> NDArray[np.float64]:
-    due: NDArray[np.float64] = kind.of(rows)["intended"] / 1e9
+    due: NDArray[np.float64] = rows["intended"][in_group(rows, kind.outcomes)] / 1e9
     return due
 
 
@@ -101,17 +103,24 @@ def seconds_of(rows: Rows) -> tuple[Second, ...]:
     numbers = rows["intended"] // SECOND_NS
     first, last = int(numbers.min()), int(numbers.max())
     order = np.argsort(numbers, kind="stable")
-    borders = np.searchsorted(numbers[order], np.arange(first, last + 2))
-    return tuple(_second(first + i, rows[order[borders[i] : borders[i + 1]]]) for i in range(last - first + 1))
+    borders = np.searchsorted(numbers[order], np.arange(first, last + 2)).tolist()
+    counts = np.stack([np.bincount(numbers[in_group(rows, k.outcomes)] - first, minlength=len(borders)) for k in KINDS])
+    waited = (rows["done"] - rows["intended"])[order]
+    timed = (in_group(rows, ANSWERED | TIMED_OUT | UNFINISHED)[order]) & (waited >= 0)
+    answered = in_group(rows, ANSWERED)[order]
+    found = []
+    for i, (a, b) in enumerate(pairwise(borders)):
+        mine = timed[a:b]
+        told = dict(zip((kind.name for kind in KINDS), counts[:, i].tolist(), strict=True))
+        found.append(_second(first + i, told, waited[a:b][mine], answered[a:b][mine]))
+    return tuple(found)
 
 
-def _second(number: int, rows: Rows) -> Second:
-    counts = {kind.name: len(kind.of(rows)) for kind in KINDS}
-    waited = rows[in_group(rows, ANSWERED | TIMED_OUT | UNFINISHED) & (rows["done"] >= rows["intended"])]
-    if not len(waited):
+def _second(number: int, counts: Mapping[str, int], times: NDArray[np.int64], is_answered: NDArray[np.bool_]) -> Second:
+    """`times` is how long each was waited for."""
+    if not len(times):
         return Second(number, counts, None, None, False)
-    times = (waited["done"] - waited["intended"]).astype(np.int64)
     p99 = nearest_rank(times, 990)
-    answered = times[in_group(waited, ANSWERED)]
+    answered = times[is_answered]
     is_open = not len(answered) or p99 > int(answered.max()) or p99 not in answered
     return Second(number, counts, nearest_rank(times, 500) / 1e6, p99 / 1e6, is_open)

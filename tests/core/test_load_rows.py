@@ -76,13 +76,14 @@ def test_a_ledger_balances_when_every_arrival_is_there_once() -> None:
     ("rows", "scheduled"),
     [
         (rows_of(0, 0), 3),
+        (rows_from_bytes(packed(0) + packed(7) + packed(7)), 2),
         (rows_of(0, 0), 1),
         (rows_of(0, len(Outcome)), 2),
         (rows_from_bytes(packed(0) + packed(0)), 2),
         (rows_from_bytes(packed(0) + packed(0)), 1),
         (rows_of(), 1),
     ],
-    ids=["missing", "too many", "unknown outcome", "twice and missing", "twice", "empty"],
+    ids=["missing", "beyond and twice", "too many", "unknown outcome", "twice and missing", "twice", "empty"],
 )
 def test_a_ledger_that_does_not_balance_says_so(rows: Rows, scheduled: int) -> None:
     assert not ledger(rows, scheduled).balanced
@@ -105,3 +106,8 @@ def test_nearest_rank_is_the_smallest_that_enough_do_not_exceed(values: list[int
 def test_a_quantile_of_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing"):
         nearest_rank(np.zeros(0, np.int64), 500)
+
+
+def test_a_ledger_counts_what_is_missing_twice_and_beyond() -> None:
+    book = ledger(rows_from_bytes(packed(0) + packed(0) + packed(2) + packed(9) + packed(9)), 4)
+    assert (book.missing, book.repeated, book.unreadable) == (2, 2, 1)

@@ -191,7 +191,20 @@ def test_arrivals_planned_for_after_the_end_of_the_load_are_not_drawn() -> None:
     assert draw(longer, "x") == draw(record, "x")
 
 
-def test_very_many_good_answers_are_gridded_and_errors_never() -> None:
+def test_an_hour_of_outage_makes_no_page_that_is_too_long_to_open() -> None:
+    """A third of an hour at 300/s fails, in an answer or without one."""
+    count = 3600 * 300
+    rows = np.zeros(count, ROW)
+    rows["intended"] = np.linspace(3, 3603, count) * S
+    rows["done"] = rows["intended"] + np.random.default_rng(1).lognormal(2, 0.4, count) * 1e6
+    rows["code"][: count // 6], rows["code"][count // 6 : count // 3] = Outcome.BAD_STATUS, Outcome.REFUSED
+    timeline = draw(replace(full_record(), samples=rows), "x")
+    assert len(timeline.svg) < 4_000_000
+    assert re.search(r"; of wrong answers [\d,]+ of 180,000\.$", timeline.note)
+    assert "refused: 180,000" in timeline.svg
+
+
+def test_very_many_good_answers_are_gridded_and_few_errors_never() -> None:
     count = GRID_ABOVE * 3
     rows = np.zeros(count, ROW)
     rows["intended"] = np.linspace(3, 30, count) * S

@@ -21,7 +21,16 @@ from numpy.typing import NDArray
 from harness.model.observation import LoadEnded
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import FAILED, TIMED_OUT, Outcome, Rows, in_group
-from harness.model.samples import ends_ns, errors, inside, of_endpoint, overlapping, quantiles, response_ns
+from harness.model.samples import (
+    ends_ns,
+    errors,
+    is_inside,
+    is_overlapping,
+    of_endpoint,
+    quantiles,
+    response_ns,
+    taken,
+)
 from harness.model.target import Limits
 
 from .recovery import bite, covered, hurt_until_ns, load_end_ns, recovery
@@ -83,21 +92,31 @@ def baseline_rows(record: TrialRecord) -> Rows | None:
         return None
     if first_bite_ns(record) is None:
         return due_in(record.samples, span)
-    return inside(record.samples, span.start_ns, span.end_ns)
+    return taken(record.samples, is_inside(record.samples, span.start_ns, span.end_ns))
 
 
 def recovered_rows(record: TrialRecord, limits: Limits) -> Rows | None:
     """What was due after the recovery; None where there was none."""
+    span = recovered_span(record, limits)
+    return None if span is None else due_in(record.samples, span)
+
+
+def recovered_span(record: TrialRecord, limits: Limits) -> Span | None:
     seen = recovery(record, limits)
     since = seen.recovered_ns if seen else None
     hurt = bite(record)
     if since is None or hurt is None:
         return None
-    return due_in(record.samples, Span(max(since, hurt.end_ns), load_end_ns(record)))
+    return Span(max(since, hurt.end_ns), load_end_ns(record))
 
 
 def due_in(rows: Rows, span: Span) -> Rows:
-    return rows[(rows["intended"] >= span.start_ns) & (rows["intended"] < span.end_ns)]
+    return taken(rows, is_due_in(rows, span))
+
+
+def is_due_in(rows: Rows, span: Span) -> NDArray[np.bool_]:
+    due: NDArray[np.bool_] = (rows["intended"] >= span.start_ns) & (rows["intended"] < span.end_ns)
+    return due
 
 
 def _fault(record: TrialRecord) -> Judged | None:
@@ -105,7 +124,8 @@ def _fault(record: TrialRecord) -> Judged | None:
     lines = untouched_lines(record)
     if hurt is None or not lines:
         return None
-    rows = of_endpoint(overlapping(record.samples, hurt.start_ns, hurt.end_ns), *lines)
+    mine = np.isin(record.samples["endpoint"], lines)
+    rows = taken(record.samples, mine & is_overlapping(record.samples, hurt.start_ns, hurt.end_ns))
     out = np.zeros(len(rows), dtype=np.bool_)
     for trouble in troubles(record):
         if trouble.what == "worker":
@@ -134,7 +154,7 @@ def told(record: TrialRecord) -> dict[str, object]:
     found: dict[str, object] = {}
     if hurt is None:
         return found
-    rows = overlapping(record.samples, hurt.start_ns, hurt.end_ns)
+    rows = taken(record.samples, is_overlapping(record.samples, hurt.start_ns, hurt.end_ns))
     for index, line in enumerate(record.trial.requests):
         mine = of_endpoint(rows, index)
         if index in untouched or not len(mine):

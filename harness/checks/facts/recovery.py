@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.model.observation import LoadEnded, ProbeAnswered, WorkersSeen
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import NOT_SENT, UNASKED, UNFINISHED, Outcome, Rows, in_group
-from harness.model.samples import ends_ns
+from harness.model.samples import ends_ns, taken
 from harness.model.target import Limits
 
 from .machine import excused
@@ -207,7 +207,8 @@ def _workers_back_ns(record: TrialRecord, found: Sequence[Trouble], lift_ns: int
 
 def good_since(record: TrialRecord, span: Span, forgiven: Sequence[Span] = ()) -> int | None:
     """The start of the first three good seconds in a row within `span`."""
-    rows = _judgeable(record.samples, record)
+    due = record.samples["intended"]
+    rows = _judgeable(taken(record.samples, (due >= span.start_ns) & (due < span.end_ns)), record)
     if forgiven:
         rows = rows[~covered(rows, forgiven)]
     rows = rows[np.argsort(rows["intended"], kind="stable")]
