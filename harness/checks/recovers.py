@@ -53,7 +53,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     if seen.unwatched:
         why = f"Nothing shows whether the service came back: {', '.join(seen.unwatched)} after the lift."
         return inconclusive(NAME, why, evidence=evidence, limits={"recover_s": due_s})
-    if seen.watched_ns < max(seen.due_ns, seen.worker_due_ns) + WINDOWS * SECOND:
+    if not seen.was_late and seen.watched_ns < max(seen.due_ns, seen.worker_due_ns) + WINDOWS * SECOND:
         why = f"The service was watched for {watched_s:.1f} s after the lift, too short for a limit of {due_s:g} s."
         return inconclusive(NAME, why, evidence=evidence, limits={"recover_s": due_s})
     verdict = failed(
@@ -85,8 +85,9 @@ def _missing(seen: Recovery) -> str:
     if seen.requests_late:
         parts.append(f"three good seconds of requests {_text(seen, seen.requests_ns)}")
     if seen.worker_late:
-        due_s = max(0, seen.worker_due_ns - seen.lift_ns) / 1e9
-        parts.append(f"the hurt worker made good {_text(seen, seen.worker_ns)} (limit {due_s:.1f} s)")
+        due_s = (seen.worker_due_ns - seen.lift_ns) / 1e9
+        due = f"{due_s:.1f} s" if due_s >= 0 else f"{-due_s:.1f} s before it"
+        parts.append(f"the hurt worker made good {_text(seen, seen.worker_ns)} (limit {due})")
     return ", ".join(parts)
 
 

@@ -167,7 +167,7 @@ def test_a_server_may_end_with_its_worker_but_that_is_no_pass(server: Server, af
 BLOCKED = Scenario("loop-blocked", "Is it seen?", faults=(fault("worker.block-loop", for_s=14),), ready="up")
 
 
-def blocked(until_s: float, *limits: KnownLimit) -> TrialRecord:
+def blocked(until_s: float, *limits: KnownLimit) -> Story:
     """The worker that is blocked for 14 s answers again at that time, and no other takes its place."""
 
     def reply(at_s: float, via: str, pid: int) -> Reply:
@@ -175,16 +175,17 @@ def blocked(until_s: float, *limits: KnownLimit) -> TrialRecord:
         return Reply(until_s - at_s) if hurt else Reply()
 
     changes = {"known_limits": limits}
-    return Story(BLOCKED, ready=reply, live=reply, new_pid_s=None, trial_changes=changes).record()
+    return Story(BLOCKED, ready=reply, live=reply, new_pid_s=None, trial_changes=changes)
 
 
 @pytest.mark.parametrize("server", that_show("unseen"), ids=names)
 def test_a_supervisor_may_overlook_a_blocked_loop_but_the_worker_has_to_come_back(server: Server) -> None:
     lift_s = BITE_S + 14
-    seen = verdict_of(blocked(lift_s, *server.known_limits), "recovers")
+    seen = verdict_of(blocked(lift_s, *server.known_limits).record(), "recovers")
     assert (seen.verdict, seen.attributed_to) == ("pass", "server"), seen.why
-    assert verdict_of(blocked(lift_s), "recovers").verdict == "fail"
-    late = verdict_of(blocked(lift_s + 7, *server.known_limits), "recovers")
+    shortly = replace(blocked(lift_s), recovery_s=5.2)
+    assert verdict_of(shortly.record(), "recovers").verdict == "fail"
+    late = verdict_of(blocked(lift_s + 7, *server.known_limits).record(), "recovers")
     assert (late.verdict, late.attributed_to) == ("fail", "app"), late.why
 
 

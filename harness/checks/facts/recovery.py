@@ -66,6 +66,12 @@ class Recovery:
         return not (self.ready_late or self.requests_late or self.worker_late)
 
     @property
+    def was_late(self) -> bool:
+        """Something came back, but too late: watching for longer changes nothing of that."""
+        pairs = ((self.ready_ns, self.due_ns), (self.requests_ns, self.due_ns), (self.worker_ns, self.worker_due_ns))
+        return any(came_ns is not None and came_ns > due_ns for came_ns, due_ns in pairs)
+
+    @property
     def ready_late(self) -> bool:
         return self.ready_ns is None or self.ready_ns > self.due_ns
 
