@@ -20,7 +20,7 @@ from harness.load.replay import open_schedule
 from harness.load.rows_file import read_rows
 from harness.model import samples
 from harness.model.request import RequestLine
-from harness.model.rows import Outcome, Rows, ledger, nearest_rank
+from harness.model.rows import UNFINISHED, Outcome, Rows, ledger, nearest_rank
 from harness.model.target import FlowSpec
 
 pytestmark = pytest.mark.real
@@ -33,7 +33,7 @@ Seen = Counter[tuple[str, str, Outcome]]
 
 
 def profile_for(server: FaultServer, *, duration_s: float = 1, rate_rps: float = 50, **changes: Any) -> Profile:
-    plain: dict[str, Any] = {"host": "127.0.0.1", "port": server.port, "timeout_s": 1.0}
+    plain: dict[str, Any] = {"host": "127.0.0.1", "port": server.port, "timeout_s": 10.0}
     segments, requests = (Segment.steady(duration_s, rate_rps),), (RequestLine("none"),)
     return Profile(**{**plain, "segments": segments, "requests": requests, **changes})
 
@@ -114,7 +114,7 @@ class Plain(HttpUser):
 def test_each_way_to_fail_has_its_own_outcome_with_either_client(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server:
-            profile = profile_for(server, duration_s=2, rate_rps=200, timeout_s=0.5)
+            profile = profile_for(server, duration_s=1.5, rate_rps=200, timeout_s=2.0)
             _, rows, lines, arrivals = await run_flow(profile, tmp_path, EVERY_PATH)
             seen = counted(rows, lines)
             for path, expected in TABLE.items():
@@ -149,12 +149,12 @@ class Asks(FastHttpUser):
             async def stall(_: LoadDriver, t0: int) -> None:
                 server.stalled = (t0 + 1000 * MS, t0 + 3000 * MS)
 
-            profile = profile_for(server, duration_s=5, rate_rps=100, timeout_s=10)
+            profile = profile_for(server, duration_s=4, rate_rps=100)
             _, rows, lines, arrivals = await run_flow(profile, tmp_path, source, stall)
             due = open_schedule(profile).whole().intended_ns
             first, later = rows[rows["k"] < arrivals], rows[rows["k"] >= arrivals]
             assert (np.sort(first["intended"]) == due).all()
-            assert len(first) == len(later) == 500
+            assert len(first) == len(later) == 400
             truth = np.where((due >= 1000 * MS) & (due < 3000 * MS), 3000 * MS - due, 0)
             for per_mille in (900, 950, 990):
                 told, true = nearest_rank(samples.response_ns(first), per_mille), nearest_rank(truth, per_mille)
@@ -262,14 +262,16 @@ class Asks(FastHttpUser):
                 async for total in driver.sums():
                     if total.sent >= 10:
                         break
-                await driver.stop(drain_s=0.2)
+                await driver.stop(drain_s=1.0)
 
             profile = profile_for(server, duration_s=60, rate_rps=20, timeout_s=30)
             done, rows, lines, arrivals = await run_flow(profile, tmp_path, source, stop_soon)
             seen = counted(rows, lines)
             assert done.reason == "stop"
-            assert seen["GET", "/mute", Outcome.UNFINISHED] == server.seen["/mute"] == done.unfinished > 0
-            assert seen["GET", "/ok", Outcome.OK] == server.seen["/ok"] > 0
+            assert seen["GET", "/mute", Outcome.UNFINISHED] >= server.seen["/mute"] > 0
+            answered, cut = seen["GET", "/ok", Outcome.OK], seen["GET", "/ok", Outcome.UNFINISHED]
+            assert 0 < answered <= server.seen["/ok"] <= answered + cut
+            assert {code for _, _, code in seen} <= {Outcome.OK, *UNFINISHED, Outcome.NOT_SENT_STOP}
             assert sum(1 for code in rows["code"] if code == Outcome.NOT_SENT_STOP) == done.not_sent
             assert done.sent + done.not_sent == arrivals == 1200
 
@@ -298,7 +300,7 @@ class Plain(HttpUser):
                 profile_for(server, rate_rps=0), tmp_path, source, model="closed", users=4
             )
             assert arrivals == 0
-            assert server.resets == int((rows["code"] == Outcome.RESET_REUSED).sum()) >= 10
+            assert server.resets == int((rows["code"] == Outcome.RESET_REUSED).sum()) >= 3
             assert set(counted(rows, lines)) <= {
                 ("GET", "/third-rst", code) for code in (Outcome.OK, Outcome.RESET_REUSED, Outcome.UNFINISHED)
             }
