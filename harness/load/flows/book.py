@@ -60,12 +60,12 @@ class Book:
         """The same where no arrival began it."""
         self.broke(task, time.monotonic_ns())
 
-    def cancelled(self, numbers: Sequence[int], intended: Sequence[int], tasks: Sequence[str]) -> None:
-        """Arrivals that a stop kept from being begun; nobody knows when they would have been done."""
+    def cancelled(self, numbers: Sequence[int], intended: Sequence[int]) -> None:
+        """Arrivals that a stop kept from being begun; nobody knows what they would have asked, or when been done."""
         rows = np.zeros(len(numbers), ROW)
         rows["k"] = numbers
         rows["intended"] = np.array(intended, np.int64) - self.origin
-        rows["endpoint"] = [self._lines.number("TASK", task) for task in tasks]
+        rows["endpoint"] = self._lines.number("TASK", "(not begun)") if len(numbers) else 0
         rows["sent"] = rows["first"] = rows["done"] = UNKNOWN_NS
         rows["conn"], rows["status"], rows["pid"] = NO_CONN, NO_STATUS, NO_PID
         rows["code"] = Outcome.NOT_SENT_STOP

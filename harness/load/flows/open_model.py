@@ -186,7 +186,7 @@ class OpenModel:
             self._book.no_request(arrival.k, arrival.intended, arrival.name, code)
 
     def _cancel(self, left: Sequence[Arrival]) -> None:
-        self._book.cancelled([each.k for each in left], [each.intended for each in left], [each.name for each in left])
+        self._book.cancelled([each.k for each in left], [each.intended for each in left])
 
     def _due(self, first: int = 0) -> Iterator[tuple[Arrival, str]]:
         """Arrivals from a number on, with the class of their user: by weight, from a hash of number and seed."""
