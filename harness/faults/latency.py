@@ -28,7 +28,7 @@ class Latency:
     _before_ms: float = field(default=0.0)
 
     async def apply(self) -> Evidence:
-        self._before_ms = (await canary.send(self.link)).took_ms
+        self._before_ms = await canary.quickest_ms(self.link)
         attributes = {"latency": self.latency_ms, "jitter": self.jitter_ms}
         await self.toxiproxy.add(self.link.proxy, Toxic(_NAME, "latency", "downstream", attributes))
         return {"latency_ms": self.latency_ms, "jitter_ms": self.jitter_ms}

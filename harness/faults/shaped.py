@@ -29,7 +29,7 @@ class Shaped:
     _before_ms: float = 0.0
 
     async def apply(self) -> Evidence:
-        self._before_ms = (await canary.send(self.link, load_bytes=self.load_bytes)).took_ms
+        self._before_ms = await canary.quickest_ms(self.link, load_bytes=self.load_bytes)
         for stream in _DIRECTIONS:
             toxic = Toxic(f"shakedown_{self.type}_{stream}", self.type, stream, self.attributes)
             await self.toxiproxy.add(self.link.proxy, toxic)
