@@ -19,7 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -111,6 +111,12 @@ def _read_observations(path: Path) -> tuple[list[Observation], bool]:
     except (OSError, ValidationError):
         return observations, True
     return observations, False
+
+
+def fields_of(observation: Observation) -> dict[str, Any]:
+    """An observation as its line has it."""
+    fields: dict[str, Any] = _observation.dump_python(observation, mode="json")
+    return fields
 
 
 @dataclass(frozen=True, slots=True)

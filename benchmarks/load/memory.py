@@ -43,7 +43,7 @@ async def drive(profile: Profile, rows: Path, marks: list[int]) -> tuple[list[tu
         print(f"{0:12,} requests {rss_mb(load.pid):7.1f} MB  ready")
         await load.start(time.monotonic_ns() + LEAD_NS)
         async for total in load.sums():
-            if len(seen) < len(marks) and total.due >= marks[len(seen)] * 0.999 and total.in_flight:
+            if len(seen) < len(marks) and total.due >= marks[len(seen)] * 0.999 and total.due < total.scheduled:
                 seen.append((total.due, rss_mb(load.pid)))
                 print(f"{total.due:12,} requests {seen[-1][1]:7.1f} MB", flush=True)
         done = await load.wait_done(30)

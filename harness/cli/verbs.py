@@ -21,6 +21,7 @@ VERBS: Mapping[str, str] = {
     "audit": "audit",
     "judge": "judge",
     "report": "report",
+    "export": "export",
     "join": "join",
     "heal": "heal",
 }
