@@ -1,6 +1,13 @@
 """The request lines of a flow get their numbers as they come."""
 
+from pathlib import Path
+
+from record_builder import BASELINE, Story
+
 from harness.load.flows.lines import OTHER, Lines
+from harness.model.observation import LoadLines, TrialEnded
+from harness.model.target import FlowSpec
+from harness.record import TrialWriter, read_trial
 
 
 def test_a_line_keeps_its_number_and_is_told_once() -> None:
@@ -26,3 +33,18 @@ def test_names_without_end_share_the_last_line() -> None:
     assert len(told) == max(numbers) + 1 < 600
     assert numbers[-1] == numbers[700] == told.index(OTHER)
     assert lines.number("GET", "/items/3") == 3
+
+
+def test_a_record_that_is_read_has_the_lines_that_came(tmp_path: Path) -> None:
+    story = Story(BASELINE, trial_changes={"flow": FlowSpec("flow.py"), "requests": ()})
+    writer = TrialWriter(tmp_path)
+    writer.write_trial(story.trial())
+    came = (LoadLines(0, (("GET", "/a"), ("POST", "/a")), 1, 1), LoadLines(2, (("TASK", "Buyer.look"),), 2, 2))
+    for seen in (*came, TrialEnded("complete", "", 3, 3)):
+        writer.write(seen)
+    writer.close()
+    record = read_trial(tmp_path)
+    assert record.whole
+    assert [line.name for line in record.trial.requests] == ["GET /a", "POST /a", "TASK Buyer.look"]
+    assert {line.needs for line in record.trial.requests} == {("db", "pricing")}, "nobody says that it needs less"
+    assert record.trial.flow == FlowSpec("flow.py")
