@@ -5,6 +5,7 @@ schedule may go on for one timeout of the client; what is open then may end. Eve
 """
 
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import gevent
 import gevent.event
 from locust import User
 from locust.env import Environment
+from locust.runners import STATE_RUNNING
 
 from harness.load.flows import clients  # noqa: F401  puts taps into Locust's clients
 from harness.load.flows.book import Book, TellLines
@@ -60,7 +62,7 @@ class Engine:
     ) -> None:
         self._profile = profile
         self.limits = FlowLimits(profile)
-        self._flows: list[Flow] = []
+        self._flows: weakref.WeakSet[Flow] = weakref.WeakSet()  # a user that ends takes its flow along
         self._book = Book(rows, 0 if model == "closed" else len(open_schedule(profile)), tell)
         self._open = OpenModel(profile, self._book, self._new_flow) if model == "open" else None
         self._closed = ClosedModel(users, profile.duration_s, self._book, self._new_flow) if model == "closed" else None
@@ -113,14 +115,16 @@ class Engine:
             self._drain()
         finally:
             self.limits.closed = True
+            if self.runner.spawning_greenlet:
+                self.runner.spawning_greenlet.kill()
             self.runner.user_greenlets.kill()
             ticker.kill()
             if self._open:
                 self._open.cancel_rest()
-            for flow in self._flows:
+            for flow in list(self._flows):
                 flow.settle()
             self._book.flush()
-            self.environment.events.test_stop.fire(environment=self.environment)  # type: ignore[no-untyped-call]
+            self.runner.stop()  # tells the file's listeners
 
     def window(self) -> LoadSum:
         return self._book.window(self._model.begun, self._model.waiting)
@@ -130,7 +134,7 @@ class Engine:
 
     def _new_flow(self) -> Flow:
         flow = Flow(self.limits, self._book.begun, self._book.record)
-        self._flows.append(flow)
+        self._flows.add(flow)
         return flow
 
     def _send_all(self) -> None:
@@ -142,8 +146,16 @@ class Engine:
         assert self._open
         self._wait_until(self._book.origin)  # a row has no moment before it
         self.environment.events.test_start.fire(environment=self.environment)  # type: ignore[no-untyped-call]
-        self._open.open(self.environment.user_classes, lambda name: self.runner.spawn_users({name: 1}))
+        self.runner.update_state(STATE_RUNNING)
+        self._open.open(self.environment.user_classes, self._new_user)
         self._open.send(self._t0, self._stopping)
+
+    def _new_user(self, kind: type[User]) -> OpenUser:
+        """As the runner's own spawn_users does, which counts all users each time."""
+        user = kind(self.environment)
+        assert isinstance(user, OpenUser)
+        user.start(self.runner.user_greenlets)
+        return user
 
     def _wait_until(self, moment_ns: int) -> None:
         self._stopping.wait(max(0.0, (moment_ns - time.monotonic_ns()) / 1e9))
@@ -166,7 +178,7 @@ class Engine:
 
     def _is_busy(self) -> bool:
         """Whether anything may still come: a request that is open, and until the close a task that may make one."""
-        if any(flow.busy for flow in self._flows):
+        if any(flow.busy for flow in list(self._flows)):
             return True
         return not self.limits.closed and (self._model.waiting > 0 or self._model.serving > 0)
 

@@ -27,7 +27,7 @@ _BURST = 8  # arrivals begun before others get their turn
 _USER, _TASK = 15_485_863, 32_452_843  # set the choices apart from each other and from the schedule's
 _AHEAD_S = 0.1  # users that stand ready: as many as come in this time
 
-Spawn = Callable[[str], list[Any]]
+Spawn = Callable[[type[User]], OpenUser]
 
 
 class OpenModel:
@@ -37,6 +37,7 @@ class OpenModel:
         self._profile, self._book, self.new_flow = profile, book, new_flow
         self._schedule = open_schedule(profile)
         self._classes: list[type[User]] = []
+        self._kinds: dict[str, type[User]] = {}
         self._borders = np.zeros(0)
         self._spawn: Spawn | None = None
         self._idle: dict[str, list[OpenUser]] = {}
@@ -62,6 +63,7 @@ class OpenModel:
     def open(self, classes: Sequence[type[User]], spawn: Spawn) -> None:
         """Before the start: some users of each class stand ready, so that the first arrivals need not wait."""
         self._classes, self._spawn = list(classes), spawn
+        self._kinds = {each.__name__: each for each in classes}
         self._borders = np.cumsum([float(each.weight) for each in classes])
         shares = np.diff(self._borders, prepend=0.0) / self._borders[-1]
         for each, share in zip(classes, shares, strict=True):
@@ -163,7 +165,7 @@ class OpenModel:
 
     def _new_user(self, name: str, arrival: Arrival | None) -> None:
         assert self._spawn is not None
-        (user,) = self._spawn(name)
+        user = self._spawn(self._kinds[name])
         user.handed = arrival
         self._users[name] += 1
         user.greenlet.link(lambda _: self._left(user, name))
