@@ -17,6 +17,7 @@ from harness.checks import CHECKS
 from harness.checks.check import PREMISES, Check
 from harness.cli.verbs import VERBS, verb
 from harness.faults import FAULTS
+from harness.model.known_limit import KnownLimit
 from harness.model.observation import Observation
 from harness.model.rows import ROW, Flag, Outcome
 from harness.model.scenario import Scenario
@@ -223,6 +224,43 @@ def test_the_readme_names_every_server() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     line = next(line for line in readme.splitlines() if line.startswith("- Servers: "))
     assert re.findall(r"`([a-z-]+)`", line) == [server.id for server in SERVERS]
+
+
+def test_the_page_of_servers_has_each_of_them_with_its_signals() -> None:
+    table = page("servers.md").split("\n\n")[2].splitlines()
+    heads, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    told = {line[0]: line[1:] for line in lines}
+    assert [code(cell) for cell in heads[1:]] == [server.id for server in SERVERS]
+    assert [code(cell) for cell in told["options"]] == [f"[target.{server.table}]" for server in SERVERS]
+    for name, cells in told.items():
+        for signal in re.findall(r"`server\.([a-z-]+)`", name):
+            assert [cell == "yes" for cell in cells] == [signal in server.takes for server in SERVERS], signal
+
+
+def test_known_limits_are_told_as_they_are() -> None:
+    told = [
+        (code(row[0]), code(row[1]), re.findall(r"`([a-z-]+)`", row[2]), *row[3:])
+        for row in rows(section(page("servers.md"), "## Known limits"))
+    ]
+    assert told == [
+        (server.id, known.fault, list(known.checks), known.says, _bound(known), _outcome(known), *_seen(known))
+        for server in SERVERS
+        for known in server.known_limits
+    ]
+
+
+def _bound(known: KnownLimit) -> str:
+    words = {"silence": "silent", "end": "ends", "orphans": "left"}
+    word = words.get(known.shows, known.shows)
+    return f"{word}: {known.most}" if known.most else word
+
+
+def _outcome(known: KnownLimit) -> str:
+    return "fails" if known.advice else "passes"
+
+
+def _seen(known: KnownLimit) -> tuple[str, str]:
+    return known.versions, known.source
 
 
 def test_every_number_that_the_code_names_is_told() -> None:
