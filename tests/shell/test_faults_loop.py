@@ -58,7 +58,7 @@ class Beat:
 
     async def goes_on(self, *names: str) -> None:
         before = {name: self.count(name) for name in names}
-        await until(lambda: all(self.count(name) > before[name] + 3 for name in names), 10, f"{names} beat")
+        await until(lambda: all(self.count(name) > before[name] + 3 for name in names), 20, f"{names} beat")
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -108,7 +108,7 @@ def test_the_loop_goes_on_when_its_lease_is_over() -> None:
         async with bench() as here, beating(here) as beat:
             await beat.goes_on("loop")
             held = await hold(here.spawner, beat.process, lease_s=0.5)
-            await until(lambda: not held.holds, 10, "the end of the lease")
+            await until(lambda: not held.holds, 20, "the end of the lease")
             await beat.goes_on("loop")
             assert not await held.release()
 
@@ -133,7 +133,7 @@ def test_the_loop_goes_on_when_whoever_holds_it_is_killed(tmp_path: Path, victim
                 with contextlib.suppress(ProcessLookupError):
                     parent.kill()
                 await parent.wait()
-            await until(lambda: (stat := read_stat(helper)) is None or not stat.alive, 10, "the helper is gone")
+            await until(lambda: (stat := read_stat(helper)) is None or not stat.alive, 20, "the helper is gone")
 
     run(see())
 
@@ -145,7 +145,7 @@ def test_a_process_that_dies_meanwhile_is_its_parents_to_reap_at_once() -> None:
             held = await hold(here.spawner, beat.process)
             beat.process.signal(signal.SIGKILL)
             assert await beat.process.wait(10) == -signal.SIGKILL
-            await until(lambda: not held.holds, 10, "the helper has seen it")
+            await until(lambda: not held.holds, 20, "the helper has seen it")
             await held.release()
 
     run(see())
@@ -154,7 +154,7 @@ def test_a_process_that_dies_meanwhile_is_its_parents_to_reap_at_once() -> None:
 def test_a_loop_that_never_waits_is_left_alone_with_a_reason() -> None:
     async def see() -> None:
         async with bench() as here, beating(here, "while True: pass") as beat:
-            await until(lambda: (stat := beat.process.stat()) is not None and stat.cpu_s > 0.05, 10, "it is busy")
+            await until(lambda: (stat := beat.process.stat()) is not None and stat.cpu_s > 0.05, 20, "it is busy")
             began = time.monotonic()
             said = await HeldThreads.hold(here.spawner, "loop", beat.process.pid, lease_s=60, wait_s=0.3)
             assert said == "no thread was met in its wait for events"
@@ -195,14 +195,14 @@ def test_a_workers_loop_stands_while_another_worker_answers_and_is_whole_after_t
                     "eof",
                     "answered",
                 )
-            await until(lambda: "t" not in thread_states(first).values(), 5, "the thread goes on")
+            await until(lambda: "t" not in thread_states(first).values(), 20, "the thread goes on")
             again = block(served, here.spawner)
             await again.apply()
             assert (await again.prove()).ok
             start = read_stat(first)
             assert start is not None
             served.signal(first, signal.SIGKILL)
-            await until(lambda: not is_same(first, start.start), 5, "its supervisor has reaped it")
+            await until(lambda: not is_same(first, start.start), 20, "its supervisor has reaped it")
             assert (await again.lift())["replaced"] is True
             assert second in served.workers()
 

@@ -114,7 +114,7 @@ def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(fault
                 other = read_stat(second)
                 assert other is not None
                 assert other.state != "T"
-            await until(lambda: (stat := read_stat(first)) is not None and stat.state != "T", 5, "it runs again")
+            await until(lambda: (stat := read_stat(first)) is not None and stat.state != "T", 20, "it runs again")
 
     faults.run(see())
 
@@ -133,7 +133,7 @@ def test_a_used_up_pool_keeps_this_workers_requests_and_no_others(
                 assert elsewhere.good
                 assert not hangs.done()
             assert await is_late_only(hangs)
-        await until(lambda: not set(thread_states(first).values()) & {"t", "T"}, 5, "no thread stands")
+        await until(lambda: not set(thread_states(first).values()) & {"t", "T"}, 20, "no thread stands")
         assert await faults.is_whole()
 
     faults.run(see())
