@@ -208,10 +208,12 @@ class _Starter:
             # What it makes is not older than the run: the disk need not have it before the server starts.
             "--no-sync",
         )
-        code = await process.wait(_INITDB_S)
-        if code is None:
-            await process.end()
-        secret.unlink()
+        try:
+            code = await process.wait(_INITDB_S)
+        finally:  # also when another part that was started at the same time could not be had
+            if process.alive:
+                await process.end()
+            secret.unlink()
         if code != 0:
             raise MachineError(f"initdb for {self.part.name} failed: {self._last_words(0)}")
 
