@@ -45,8 +45,11 @@ def hold_loop(pid: int, wait_s: float) -> int:
 
 
 def _candidates(pid: int, waited_s: float) -> Sequence[int]:
-    """The main thread alone at first; it may only be busy."""
-    return (pid,) if waited_s < _MAIN_S else ptrace.threads_of(pid)
+    """The main thread alone at first; it may only be busy. Threads of the server's own also wait for events."""
+    if waited_s < _MAIN_S:
+        return (pid,)
+    own = ptrace.name_of(pid, pid)
+    return [tid for tid in ptrace.threads_of(pid) if _may_be_pythons(ptrace.name_of(pid, tid), own)]
 
 
 def hold_pool(pid: int) -> Step:
@@ -57,7 +60,7 @@ def hold_pool(pid: int) -> Step:
         before, own = dict(seen), ptrace.name_of(pid, pid)
         seen.clear()
         for tid in ptrace.threads_of(pid):
-            if tid == pid or tid in held or not _may_be_of_a_pool(ptrace.name_of(pid, tid), own):
+            if tid == pid or tid in held or not _may_be_pythons(ptrace.name_of(pid, tid), own):
                 continue
             seen[tid] = ptrace.switches(pid, tid)
             idles = bool(seen[tid]) and seen[tid] == before.get(tid)
@@ -67,7 +70,8 @@ def hold_pool(pid: int) -> Step:
     return step
 
 
-def _may_be_of_a_pool(name: str, own: str) -> bool:
+def _may_be_pythons(name: str, own: str) -> bool:
+    """As far as its name tells: those of a server in Rust have names of their own."""
     return name == own or name.startswith(_POOLS)
 
 

@@ -44,6 +44,7 @@ async def main():
 threading.Thread(target=beside, daemon=True).start()
 asyncio.run(main())
 """
+IN_A_THREAD = LOOP.replace("asyncio.run(main())", "threading.Thread(target=asyncio.run, args=[main()]).start()")
 
 
 class Beat:
@@ -85,11 +86,13 @@ def test_this_machine_lets_a_thread_be_stopped_and_a_socket_be_borrowed() -> Non
     assert (why_not_trace(), why_not_borrow()) == ("", "")
 
 
-def test_the_loop_stands_while_another_thread_goes_on_and_goes_on_when_it_is_released() -> None:
+@pytest.mark.parametrize("program", [LOOP, IN_A_THREAD], ids=["in the main thread", "in another"])
+def test_the_loop_stands_while_another_thread_goes_on_and_goes_on_when_it_is_released(program: str) -> None:
     async def see() -> None:
-        async with bench() as here, beating(here) as beat:
+        async with bench() as here, beating(here, program) as beat:
             await beat.goes_on("loop", "thread")
             held = await hold(here.spawner, beat.process)
+            assert (held.tids == (beat.process.pid,)) == (program == LOOP)
             stood_at = beat.count("loop")
             assert thread_states(beat.process.pid)[held.tids[0]] == "t"
             await beat.goes_on("thread")
