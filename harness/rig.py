@@ -73,7 +73,9 @@ class Rig:
     ) -> None:
         self.target, self.spawner, self.say, self.generator = target, spawner, say, generator
         self.ports = Ports()
-        self.cpus: CpuMap | None = plan_cpus(os.sched_getaffinity(0), usable_cpus(os.getpid())) if apart else None
+        self.cpus: CpuMap | None = (
+            plan_cpus(os.sched_getaffinity(0), usable_cpus(os.getpid()), generator.workers) if apart else None
+        )
         spawner.cpus = self.cpus.service if self.cpus else ()
         self.secrets = make_secrets(target)
         self.folder, self._folder_entry = _make_folder(spawner)

@@ -30,8 +30,11 @@ class CpuMap:
         return f"the load generator has {_listed(self.generator)}, the service and its parts {_listed(self.service)}"
 
 
-def plan_cpus(allowed: Collection[int], usable: float) -> CpuMap:
-    """`usable` is what the quota leaves of the allowed ones. The generator gets the last of them, or the last two."""
+def plan_cpus(allowed: Collection[int], usable: float, engines: int = 1) -> CpuMap:
+    """`usable` is what the quota leaves of the allowed ones. The generator gets the last of them, or the last two.
+
+    Several engines get one each, as long as the service keeps two.
+    """
     cpus = tuple(sorted(allowed))
     shared = "load generator, service and parts share them, for apart they would need three"
     if usable < len(cpus):
@@ -39,7 +42,7 @@ def plan_cpus(allowed: Collection[int], usable: float) -> CpuMap:
         return CpuMap(cpus, why=told)
     if len(cpus) < _LEAST:
         return CpuMap(cpus, why=f"{len(cpus)} CPU{'s' if len(cpus) != 1 else ''}: {shared}")
-    count = 2 if len(cpus) >= _FOR_TWO else 1
+    count = max(2 if len(cpus) >= _FOR_TWO else 1, min(engines, len(cpus) - 2))
     return CpuMap(cpus, cpus[-count:], cpus[:-count])
 
 

@@ -31,3 +31,11 @@ def test_else_nothing_is_pinned_and_it_is_said(count: int, usable: float, told: 
     found = plan_cpus(range(count), usable)
     assert (found.generator, found.service) == ((), ())
     assert found.told.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "engines", "generator"), [(3, 2, 1), (4, 2, 2), (4, 16, 2), (8, 3, 3), (8, 1, 2), (16, 4, 4), (2, 2, 0)]
+)
+def test_each_engine_has_a_cpu_as_long_as_the_service_keeps_two(cpus: int, engines: int, generator: int) -> None:
+    found = plan_cpus(range(cpus), float(cpus), engines)
+    assert len(found.generator) == generator
