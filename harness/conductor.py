@@ -236,8 +236,8 @@ class Conductor:
             length += self._grace_s()
         length += sum(self._grace_s() + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
         segments = segments_of(self.trial.shape, self.trial.rate_rps, length)
-        where, connections = deployment.ingress, self.rig.target.load.connections
-        profile = make_profile(self.trial, self._lines, where, segments, connections, self.trial.shape)
+        where, spec, shape = deployment.ingress, self.rig.target.load, self.trial.shape
+        profile = make_profile(self.trial, self.hand.varied, where, segments, spec.connections, shape, spec.values)
         await load.prepare(profile, self.writer.samples)
         await load.start()
         await asyncio.sleep(timeline.WARMUP_S)

@@ -31,6 +31,7 @@ def make_profile(
     segments: tuple[Segment, ...],
     connections: int,
     shape: LoadShape = STEADY,
+    values: str = "",
 ) -> Profile:
     """The load of a trial against its ingress; `lines` are its requests with their token filled in."""
     return Profile(
@@ -45,6 +46,7 @@ def make_profile(
         key_prefix=trial.key_prefix,
         arrivals="uniform" if isinstance(shape, Replayed) else shape.arrivals,
         replay=shape.file if isinstance(shape, Replayed) else "",
+        values=values,
     )
 
 

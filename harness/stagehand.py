@@ -39,6 +39,7 @@ class Stagehand:
 
     def __init__(self, rig: Rig, planned: PlannedTrial) -> None:
         self.rig, self.planned = rig, planned
+        self.varied = rig.target.load.lines
         self.reserved: dict[str, Reserved] = {}
         self._databases: dict[str, Database] = {}
         self._ingress: Link | None = None
@@ -83,7 +84,7 @@ class Stagehand:
             ready_probe=target.ready_probe,
             ready_needs=target.ready_needs,
             part_kinds={part.name: part.kind for part in target.parts},
-            requests=() if target.load.flow else target.load.requests,
+            requests=() if target.load.flow else target.load.lines,
             rate_rps=rate_rps,
             shape=target.load.shape,
             flow=target.load.flow,
@@ -112,11 +113,13 @@ class Stagehand:
         return self.deployment
 
     async def lines(self, deployment: ProcessDeployment) -> tuple[RequestLine, ...]:
-        """The request lines as they are sent: where one holds a token, a client logs in first."""
+        """The request lines as they are sent: where one holds a token, a client logs in first. `varied` is then what
+        the load sends: the same, but for values that each arrival has of its own."""
         target = self.rig.target
         if target.auth is None or not any(line.uses_token for line in target.load.requests):
             return target.load.requests
         token = await log_in(target.auth, deployment.address, self.rig.secrets)
+        self.varied = tuple(line.with_token(token) for line in self.varied)
         return tuple(line.with_token(token) for line in target.load.requests)
 
     def stage(

@@ -13,6 +13,7 @@ from harness.model.target import LedgerSpec, Limits, LoadSpec, Part, ProbeSpec, 
 from harness.target_flow import read_flow
 from harness.target_shape import MAX_RPS, read_shape
 from harness.target_table import Table, is_number, show
+from harness.target_values import read_values
 
 _WRITES = ("POST", "PUT", "PATCH")
 
@@ -31,10 +32,20 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo, root: 
         )
     connections = table.whole("connections", 0, 0, MAX_CONNECTIONS)
     flow = read_flow(table, root)
+    values, first = read_values(table, root, requests)
     table.done()
     default = _line_of(name=f"GET {live}", path=live)
     own = own_rate_rps(shape)
-    return LoadSpec(rate if own is None else own, connections, timeout_s, requests or (default,), shape, flow)
+    return LoadSpec(
+        rate_rps=rate if own is None else own,
+        connections=connections,
+        timeout_s=timeout_s,
+        requests=first or (default,),
+        shape=shape,
+        flow=flow,
+        values=values,
+        varied=requests if values else (),
+    )
 
 
 def _read_request(table: Table, parts: tuple[Part, ...]) -> RequestLine:

@@ -24,8 +24,8 @@ from harness.load.messages import LoadSum
 from harness.load.meter import Meter
 from harness.load.profile import Profile
 from harness.load.replay import open_schedule
-from harness.load.request import WireRequest
 from harness.load.row_writer import RowWriter
+from harness.load.values import Requests
 from harness.model.rows import NO_CONN, NO_PID, NO_STATUS, ROW, Outcome
 
 _BLOCK = 8192  # arrivals turned into Python numbers at a time
@@ -43,7 +43,7 @@ class Engine:
         self._rows = rows
         self._report = sent
         self._schedule = open_schedule(profile).whole()
-        self._requests = [WireRequest.of(line, profile) for line in profile.requests]
+        self._requests = Requests(profile)
         self._address = resolve(profile.host, profile.port)
         self._exchange = Exchange(profile.timeout_s, profile.pid_header)
         self._slots: Any = gevent.pool.Pool(profile.connection_limit())
@@ -158,7 +158,7 @@ class Engine:
         try:
             connection = self._connection(attempt)
             if connection:
-                request, key = self._requests[endpoint], self._profile.key(k)
+                request, key = self._requests.of(k, endpoint), self._profile.key(k)
                 reusable = self._exchange.run(attempt, connection, request, key)
         except GreenletExit:
             return  # stopped by us: the attempt says how far it came

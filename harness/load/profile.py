@@ -66,7 +66,7 @@ class Profile:
     `replay` is a file of moments (replay.py) that takes the place of what the segments would give: they say then for
     how long it is played, and its highest rate. An arrival that the driver itself comes to later than `late_s` is not
     sent: a burst of old arrivals is not the load that was asked for. `preconnect` opens connections before the start,
-    as many as the highest rate needs for answers within PRECONNECT_FOR_S.
+    as many as the highest rate needs for answers within PRECONNECT_FOR_S. `values` is a CSV file (values.py).
     """
 
     host: str
@@ -84,6 +84,7 @@ class Profile:
     replay: str = ""
     late_s: float = 1.0
     preconnect: bool = False
+    values: str = ""
     tls: Tls | None = None
 
     def __post_init__(self) -> None:

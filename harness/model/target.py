@@ -63,7 +63,8 @@ class FlowSpec:
 class LoadSpec:
     """The load; `rate_rps` None means that a calibration finds it, `connections` 0 as many as can be needed.
 
-    With a `flow` the rate is that of its tasks, and `requests` are what probes of ours may ask.
+    With a `flow` the rate is that of its tasks, and `requests` are what probes of ours may ask. `values` is a CSV file
+    of which each arrival takes a row: `varied` are then the lines before that, `requests` those of the first row.
     """
 
     rate_rps: float | None = None
@@ -72,6 +73,13 @@ class LoadSpec:
     requests: tuple[RequestLine, ...] = ()
     shape: LoadShape = STEADY
     flow: FlowSpec | None = None
+    values: str = ""
+    varied: tuple[RequestLine, ...] = ()
+
+    @property
+    def lines(self) -> tuple[RequestLine, ...]:
+        """As they were declared."""
+        return self.varied or self.requests
 
     @property
     def closed(self) -> bool:

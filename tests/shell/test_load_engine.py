@@ -175,3 +175,17 @@ def test_what_the_engine_itself_came_to_too_late_is_not_sent(tmp_path: Path) -> 
             assert server.requests == len(sent)
 
     asyncio.run(scene())
+
+
+def test_each_arrival_has_its_row_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("id\n" + "".join(f"u{i}\n" for i in range(20)))
+
+    async def scene() -> None:
+        async with serving() as server:
+            profile = profile_for(server.port, "/{values.id}/{key}", values=str(tmp_path / "users.csv"))
+            rows = await run_load(profile, tmp_path / "rows")
+            assert outcomes(rows) == {Outcome.OK}
+            asked = sorted(head.split(b" ")[1].decode() for head in server.heads)
+            assert asked == sorted(f"/u{k % 20}/k-{k}" for k in range(50))
+
+    asyncio.run(scene())

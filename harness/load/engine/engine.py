@@ -28,9 +28,9 @@ from harness.load.epochs import Epochs
 from harness.load.messages import LoadSum
 from harness.load.profile import Profile
 from harness.load.replay import open_schedule
-from harness.load.request import WireRequest
 from harness.load.row_writer import RowWriter
 from harness.load.schedule import BLOCK
+from harness.load.values import Requests
 from harness.model.rows import UNKNOWN_NS, Outcome
 
 _BURST = 64  # arrivals sent before answers are looked at again
@@ -51,7 +51,7 @@ class Engine:
         self._profile, self._finished = profile, finished
         self._book = Book(writer)
         self._schedule = open_schedule(profile)
-        self._requests = [WireRequest.of(line, profile) for line in profile.requests]
+        self._requests = Requests(profile)
         self._pool = Pool(profile, self, self._send, self._not_served)
         self._timeout_ns = int(profile.timeout_s * _SECOND)
         self._late_ns = int(profile.late_s * _SECOND)
@@ -179,7 +179,7 @@ class Engine:
 
     def _send(self, connection: Connection, job: Job) -> None:
         self._in_hand += 1
-        connection.send(job, self._requests[job[2]], self._profile.key(job[0]))
+        connection.send(job, self._requests.of(job[0], job[2]), self._profile.key(job[0]))
         self._deadlines.append((connection.sent + self._timeout_ns, connection, connection.serial))
 
     # What is heard from connections.
