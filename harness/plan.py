@@ -153,9 +153,10 @@ def _not_migrated(use: FaultUse, target: Target) -> str:
 
 def _not_taken(use: FaultUse, target: Target, workers: int) -> str:
     """Why the server cannot be asked for an operation; empty where it can, or where no operation is asked for."""
-    if use.what != "server" or not has_trait(use.id, "harmless"):
+    operation = {"reload-broken": "sighup"}.get(use.name, use.name)
+    if use.what != "server" or not (has_trait(use.id, "harmless") or operation != use.name):
         return ""
-    why = server_of(target.server).why_not(use.name, workers)
+    why = server_of(target.server).why_not(operation, workers)
     return f"its fault {use.id} is not possible: {why}" if why else ""
 
 

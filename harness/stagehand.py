@@ -10,6 +10,7 @@ from typing import Self
 from harness.backends.process import Order, ProcessDeployment
 from harness.deployment import Address
 from harness.faults.fault import Boot, Held, Link, Setup, Stage
+from harness.faults.reloading import Hook, is_hooked
 from harness.login import log_in
 from harness.model.target import RequestLine, Scalar
 from harness.model.trial import PlannedTrial, Trial
@@ -32,6 +33,7 @@ class Prepared:
     env: Mapping[str, str]
     address: Address
     ingress: Link
+    hook: Hook | None = None
 
 
 class Stagehand:
@@ -60,10 +62,13 @@ class Stagehand:
         proxy = await self.rig.toxiproxy.create(f"ingress-{self.planned.index}", address, self.rig.generator.host)
         self._ingress = Link("ingress", "ingress", proxy, self.rig.target.live)
         env = self.rig.environment(self._databases)
+        hook = Hook(self.rig.folder / f"hook-{self.planned.index}") if is_hooked(self.planned.scenario) else None
+        if hook is not None:
+            env = hook.environment(env, self.rig.target.app)
         server = server_of(self.rig.target.server)
         options: Mapping[str, Scalar] = server.options(self.rig.target, self.planned.config)
         resolution = await resolve_settings(self.rig.target, server, options, workers=self.planned.workers, env=env)
-        return Prepared(server, resolution, self._databases, env, address, self._ingress)
+        return Prepared(server, resolution, self._databases, env, address, self._ingress, hook)
 
     def describe(self, prepared: Prepared, rate_rps: float) -> Trial:
         """The facts of the trial, for its judges."""
@@ -149,6 +154,7 @@ class Stagehand:
             lines=lines,
             rate_rps=rate_rps,
             boot=boot,
+            hook=prepared.hook,
             setup=Setup(target.setup, target.root, logs, self.rig.environment) if target.setup else None,
         )
 

@@ -23,6 +23,7 @@ from . import (
     requests_bounded,
     retry_bounded,
     starts,
+    survives_bad_reload,
 )
 
 CHECKS = (
@@ -47,5 +48,6 @@ CHECKS = (
     no_leaks.CHECK,
     nothing_lost.CHECK,
     no_duplicates.CHECK,
+    survives_bad_reload.CHECK,
     migrates_together.CHECK,
 )

@@ -30,22 +30,32 @@ _SLACK_NS = 2_000_000_000
 
 
 def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Verdict) -> Verdict:
-    """The failure, or a pass that names the server where its known limits explain all of it."""
+    """The verdict, or a pass that names the server where its known limits explain all that keeps it from passing.
+
+    Also what was inconclusive because the machine was busy: what is left without the limits is then asked.
+    """
     pairs = [
         (known, trouble)
         for known in record.trial.known_limits
         for trouble in troubles(record)
         if check.name in known.checks and trouble.id == known.fault
     ]
-    if verdict.verdict != "fail":
+    if verdict.verdict == "pass":
         return verdict
+    if not _explain(record, limits, check, pairs):
+        return _for_the_server(record, limits, check, verdict, pairs) if verdict.verdict == "fail" else verdict
+    why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
+    return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
+
+
+def _explain(record: TrialRecord, limits: Limits, check: Check, pairs: Sequence[tuple[KnownLimit, Trouble]]) -> bool:
+    """Would the check pass without what the limits account for? Being away until the lift accounts for all of it."""
+    if any(known.shows == "away" for known, _ in pairs):
+        return all(trouble.lifted is not None and bool(trouble.lifted.evidence.get("ended")) for _, trouble in pairs)
     spared = record
     for known, trouble in pairs:
         spared = _without(spared, known, trouble)
-    if spared is record or check.judge(spared, limits).verdict != "pass":
-        return _for_the_server(record, limits, check, verdict, pairs)
-    why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
-    return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
+    return spared is not record and check.judge(spared, limits).verdict == "pass"
 
 
 def _for_the_server(
@@ -136,9 +146,10 @@ def _without(record: TrialRecord, known: KnownLimit, trouble: Trouble) -> TrialR
 
 
 def _span(record: TrialRecord, trouble: Trouble) -> Span:
-    """The server may be as slow as it was at the boot of this trial, and a little more."""
+    """As slow as at the boot of this trial, slower where the fault makes a start so, and a little more."""
     boots = [seen.done_ns - seen.sent_ns for seen in record.of(BootEnded) if seen.ok]
-    return Span(trouble.applied.sent_ns, trouble.applied.done_ns + max(boots, default=0) + _SLACK_NS)
+    more_ns = int(float(trouble.applied.evidence.get("start_s", 0)) * 1e9)
+    return Span(trouble.applied.sent_ns, trouble.applied.done_ns + max(boots, default=0) + more_ns + _SLACK_NS)
 
 
 def _spare_orphans(record: TrialRecord, seen: Observation, known: KnownLimit) -> Observation:

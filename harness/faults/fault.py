@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from harness.deployment import Deployment
 from harness.errors import UsageError
+from harness.faults.reloading import Hook
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
@@ -82,7 +83,8 @@ class Stage:
 
     `lines` are what the load sends, as it is sent, `rate_rps` how often: for faults of clients. `spawner` starts what a
     fault needs beside itself. `boot(ready)` starts a server that has ended once more and waits until it is up (and
-    `ready`): the reason why it is not, or nothing. `setup` is what a deployment job would do before it.
+    `ready`): the reason why it is not, or nothing. `setup` is what a deployment job would do before it, `hook`
+    what tells new workers to start slowly or not at all, where a fault needs it.
     """
 
     deployment: Deployment
@@ -96,6 +98,7 @@ class Stage:
     rate_rps: float = 0.0
     boot: Boot = nobody_boots
     setup: Setup | None = None
+    hook: Hook | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@
 hits is dead at once and is not asked to end; its supervisor may know at once. `final`: it ends the server, so that the
 drain follows it. `lasting`: what it sets outlives a run that is killed, so it may only be set in a database of ours.
 `ours`: it ends or stops a whole server, so only one that we started. `harmless`: the server goes on through it, with
-other workers: it may cost no request, and no readiness. `returns`: it ends the server and starts it again, so that the
-service is away for a while and must be back after the lift. `drains`: requests are held open across its SIGTERM, as
-across that of the drain. `answering`: the worker that it hits goes on to answer, and may well answer no: that is no
-error of the service. `beside`: it is done beside the service, which must be well before and after it, while the two
-share one machine.
+other workers: it may cost no request, and no readiness. `returns`: it may end the server, and starts it again, so
+that the service is away for a while and must be back after the lift. `drains`: requests are held open across its
+SIGTERM, as across that of the drain. `answering`: the worker that it hits goes on to answer, and may well answer no:
+that is no error of the service. `beside`: it is done beside the service, which must be well before and after it, while
+the two share one machine.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "server.sighup": ("harmless",),
     "server.scale-up": ("harmless",),
     "server.scale-down": ("harmless",),
+    "server.reload-broken": ("returns",),
     "server.restart": ("returns", "drains"),
     "server.boot-without-postgres": ("returns",),
     "server.migrate-twice": ("beside",),

@@ -14,8 +14,9 @@ from packaging.version import InvalidVersion, Version
 class KnownLimit:
     """What `fault` does to `checks` with this server, whatever the app does.
 
-    `shows` bounds it. "silence": nothing answers for as long as the trial's own boot took, and 2 s more. "lost": at
-    most `most` requests break off in that time. "orphans": at most `most` processes for each worker outlive the server.
+    `shows` bounds it. "silence": nothing answers for as long as the trial's own boot took, what the fault adds to a
+    start, and 2 s more. "lost": at most `most` requests break off in that time. "orphans": at most `most` processes for
+    each worker outlive the server. "away": the server ends, and is started again at the lift.
     "unseen": the supervisor does not notice, and the worker is made good at the lift, and no earlier.
     Three still fail, but not as the app's doing, and `advice` says what helps. "end": the whole server ends within 2 s.
     "cut": with several workers, requests in flight at SIGTERM are cut, and the server leaves before its grace is over.
@@ -26,7 +27,7 @@ class KnownLimit:
 
     fault: str
     checks: tuple[str, ...]
-    shows: Literal["silence", "lost", "orphans", "unseen", "end", "cut", "share"]
+    shows: Literal["silence", "lost", "orphans", "unseen", "end", "cut", "share", "away"]
     says: str
     versions: str
     source: str

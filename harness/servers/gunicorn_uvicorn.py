@@ -46,6 +46,14 @@ _LIMITS = (
         most=5,
     ),
     KnownLimit(
+        fault="server.reload-broken",
+        checks=("survives-bad-reload",),
+        shows="away",
+        says="new workers that cannot start end the whole server, the old workers too",
+        versions="gunicorn ~=27.0.0",
+        source="F29",
+    ),
+    KnownLimit(
         fault="server.kill",
         checks=("no-orphans",),
         shows="orphans",

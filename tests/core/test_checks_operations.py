@@ -7,7 +7,7 @@ from record_builder import BITE_S, Done, Reply, Story, ns
 from test_checks_premises import verdict_of
 
 from harness.checks.judge import judge_trial
-from harness.model.observation import WorkersSeen
+from harness.model.observation import FaultChanged, WorkersSeen
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
 from harness.model.scenario import Scenario, fault
@@ -72,6 +72,28 @@ def test_a_silence_as_long_as_a_boot_is_the_servers_and_a_longer_one_is_not(chec
     known = replace(silent(3.7), trial_changes=LIMITS).record()
     assert verdict_of(known, check).verdict == "pass"
     assert verdict_of(replace(silent(6.0), trial_changes=LIMITS).record(), check).verdict == "fail"
+
+
+@pytest.mark.parametrize(("for_s", "outcome"), [(3.7, "pass"), (6.0, "inconclusive")])
+def test_a_known_silence_stays_known_on_a_busy_machine(for_s: float, outcome: str) -> None:
+    busy = replace(silent(for_s), machine=lambda _: {"foreign_cpu_share": 0.9, "cpu_pressure_share": 0.9})
+    assert verdict_of(busy.record(), "latency-slo").verdict == "inconclusive"
+    assert verdict_of(replace(busy, trial_changes=LIMITS).record(), "latency-slo").verdict == outcome
+
+
+def test_a_start_that_the_fault_makes_slower_may_be_silent_for_longer() -> None:
+    def slower(for_s: float) -> TrialRecord:
+        made = replace(silent(for_s), trial_changes=LIMITS).record()
+        seen = tuple(
+            replace(here, evidence={"start_s": 4.0})
+            if isinstance(here, FaultChanged) and here.action == "apply"
+            else here
+            for here in made.observations
+        )
+        return replace(made, observations=seen)
+
+    assert verdict_of(slower(7.5), "latency-slo").verdict == "pass"
+    assert verdict_of(slower(9.5), "latency-slo").verdict == "fail"
 
 
 def test_what_is_known_is_told_and_without_it_the_failure_stands() -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from record_builder import BITE_S, DRAIN, KILLED, Done, Story, ns
+from record_builder import BITE_S, DRAIN, KILLED, Done, Reply, Story, no_answer, ns
 from test_checks_premises import verdict_of
 
 from harness.checks.judge import judge_trial
@@ -14,6 +15,7 @@ from harness.model.request import RequestLine
 from harness.model.rows import Outcome
 from harness.model.scenario import Scenario, fault
 from harness.model.target import Scalar
+from harness.servers import server_of
 
 RESTARTED = Scenario("restarted", "Is it back?", faults=(fault("server.restart", for_s=6),), ready="any")
 ALONE = Scenario("alone", "Does it start?", faults=(fault("server.boot-without-postgres", for_s=16),), ready="any")
@@ -119,3 +121,45 @@ def test_a_part_that_a_fault_of_the_server_breaks_must_be_on_the_path_of_the_app
     around = verdict_of(told((4, 2)), "fault-proven")
     assert around.verdict == "inconclusive"
     assert "around the proxy" in around.why
+
+
+BROKEN = Scenario("reloaded-broken", "Does it go on?", faults=(fault("server.reload-broken", for_s=8),), ready="any")
+LIMITS = {"known_limits": server_of("gunicorn-uvicorn").known_limits}
+
+
+def reloaded(ended: bool | None, story: Story) -> TrialRecord:
+    """The record of a broken reload that ended the server, or did not; None: nobody says."""
+    told: Mapping[str, Scalar] = {} if ended is None else {"ended": ended}
+    made = story.record()
+    seen = tuple(
+        replace(here, evidence=told) if isinstance(here, FaultChanged) and here.action == "lift" else here
+        for here in made.observations
+    )
+    return replace(made, observations=seen)
+
+
+def test_old_workers_that_go_on_pass() -> None:
+    verdict = verdict_of(reloaded(False, Story(BROKEN)), "survives-bad-reload")
+    assert (verdict.verdict, verdict.attributed_to) == ("pass", "app")
+
+
+def test_a_server_that_a_broken_reload_ends_fails_unless_it_is_known_for_it() -> None:
+    verdict = verdict_of(reloaded(True, Story(BROKEN)), "survives-bad-reload")
+    assert verdict.verdict == "fail"
+    known = verdict_of(reloaded(True, Story(BROKEN, trial_changes=LIMITS)), "survives-bad-reload")
+    assert (known.verdict, known.attributed_to) == ("pass", "server")
+    assert "F29" in known.why
+
+
+@pytest.mark.parametrize("changes", [{}, LIMITS])
+def test_a_server_that_is_there_and_silent_fails_and_no_limit_is_known_for_that(changes: dict[str, Any]) -> None:
+    def live(at_s: float, _via: str, _pid: int) -> Reply:
+        return no_answer(1.2) if BITE_S <= at_s < BITE_S + 5 else Reply()
+
+    verdict = verdict_of(reloaded(False, Story(BROKEN, live=live, trial_changes=changes)), "survives-bad-reload")
+    assert verdict.verdict == "fail"
+    assert "liveness probes in a row failed" in verdict.why
+
+
+def test_without_a_word_on_the_server_nothing_is_known() -> None:
+    assert verdict_of(reloaded(None, Story(BROKEN)), "survives-bad-reload").verdict == "inconclusive"

@@ -69,7 +69,7 @@ def test_the_versions_of_each_limit_can_be_compared(server: Server) -> None:
 def test_limits_of_other_versions_are_not_those_of_a_trial() -> None:
     gunicorn = server_of("gunicorn-uvicorn")
     assert gunicorn.limits_for({"gunicorn": "27.0.1", "uvicorn": "0.54.0"}) == gunicorn.known_limits
-    assert {limit.shows for limit in gunicorn.limits_for({"gunicorn": "27.0.1"})} == {"silence"}
+    assert {limit.shows for limit in gunicorn.limits_for({"gunicorn": "27.0.1"})} == {"silence", "away"}
     assert gunicorn.limits_for({"gunicorn": "28.0.0", "uvicorn": "0.54.0"}) == ()
 
 

@@ -104,6 +104,28 @@ def test_a_server_of_the_user_is_not_ended(target_of, name):
     assert why == f"its fault postgres.{name} ends or stops a whole server, and that of parts.db.url is yours"
 
 
+def test_a_setup_is_run_twice_only_where_there_is_one_and_a_fresh_database(target_of):
+    scenario = Scenario("twice", "?", ("postgres",), faults=(fault("server.migrate-twice"),))
+    with_setup = FULL.replace('app = "a:b"', 'app = "a:b"\nsetup = ["true"]')
+    used = 'kind = "postgres"\nurl = "postgresql://u:p@h/d"\nuse_existing = true'
+    texts = (with_setup, FULL, with_setup.replace('kind = "postgres"', used))
+    whys = [planned(target_of(text), scenario).not_applicable for text in texts]
+    assert whys == [
+        (),
+        (("twice", "its fault server.migrate-twice runs the setup commands, and the target has none"),),
+        (("twice", "its fault server.migrate-twice needs a fresh database, and parts.db has use_existing"),),
+    ]
+
+
+@pytest.mark.parametrize(("needs", "ready"), [('["db"]', "down"), ('["db", "second"]', "down"), ("[]", "any")])
+def test_a_start_without_the_database_is_unready_only_where_readiness_needs_it(target_of, needs, ready):
+    scenario = Scenario(
+        "alone", "?", ("postgres",), faults=(fault("server.boot-without-postgres", for_s=16),), ready="down"
+    )
+    target = target_of(FULL.replace('app = "a:b"', f'app = "a:b"\nready_needs = {needs}'))
+    assert planned(target, scenario).trials[0].scenario.ready == ready
+
+
 def test_settings_of_a_scenario_are_in_the_config_and_the_users_hold_against_them(target_of):
     target = target_of()
     assert planned(target, FROZEN).trials[0].config == {"gunicorn.timeout": 4, "workers": 2}
@@ -151,6 +173,20 @@ def test_an_operation_needs_a_supervisor_that_knows_it(target_of, server, worker
     reload = Scenario("reload", "?", faults=(fault("server.sighup"),))
     found = planned(target, reload, workers=(workers,)).not_applicable
     assert found == ((("reload", why),) if why else ())
+
+
+@pytest.mark.parametrize(
+    ("name", "server", "why"),
+    [
+        ("reload-broken", "gunicorn-uvicorn", None),
+        ("reload-broken", "uvicorn", None),
+        ("restart", "granian", None),
+    ],
+)
+def test_what_else_a_supervisor_must_know(target_of, name, server, why):
+    target = target_of(FULL.replace('app = "a:b"', f'app = "a:b"\nserver = "{server}"'))
+    found = planned(target, Scenario("x", "?", faults=(fault(f"server.{name}"),))).not_applicable
+    assert found == ((("x", why),) if why else ())
 
 
 def test_what_this_machine_cannot_do_does_not_apply_with_the_reason(target_of):

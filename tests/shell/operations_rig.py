@@ -20,6 +20,7 @@ from harness.booting import until_up
 from harness.deployment import Address
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Stage
+from harness.faults.reloading import Hook
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
 from harness.model.trial import ServerSettings
@@ -59,6 +60,11 @@ class Stand:
         assert self.made is not None
         return self.made
 
+    @property
+    def hook(self) -> Hook:
+        """In the environment of each of these servers: it does nothing until a fault tells it to."""
+        return Hook(self.here.folder / "hook")
+
     def _start(self) -> ProcessDeployment:
         file = self.here.folder / "shakedown.toml"
         file.write_text(f'[target]\napp = "probe_app:app"\nworkers = {WORKERS}\n')
@@ -72,7 +78,7 @@ class Stand:
             workers=WORKERS,
             address=address,
             ingress=address,
-            env=clean_env(PYTHONPATH=str(HERE), PYTHONDONTWRITEBYTECODE="1"),
+            env=self.hook.environment(clean_env(PYTHONPATH=str(HERE), PYTHONDONTWRITEBYTECODE="1"), "probe_app:app"),
             log=self.here.folder / "server.log",
         )
         return ProcessDeployment(order, Clock.start(), self.here.spawner)
@@ -80,7 +86,7 @@ class Stand:
     def actor(self, id: str, links: Stage | None = None, **parameters: Scalar) -> Actor:
         """With the links of another stage, or without any: most operations need none."""
         proxies, between = (cast(Toxiproxy, None), {}) if links is None else (links.toxiproxy, links.links)
-        stage = Stage(self.deployment, self.here.spawner, proxies, between, {}, boot=self.boot)
+        stage = Stage(self.deployment, self.here.spawner, proxies, between, {}, boot=self.boot, hook=self.hook)
         use = FaultUse(id, parameters=parameters)
         return spec_of(use).build(use, stage)
 

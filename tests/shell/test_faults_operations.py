@@ -20,6 +20,7 @@ IDS = (
     "server.scale-up",
     "server.scale-down",
     "server.sighup",
+    "server.reload-broken",
     "server.restart",
     "server.sigterm",
     "server.kill",
@@ -124,6 +125,40 @@ def test_a_reload_replaces_every_worker_of_the_same_supervisor(server: Stand) ->
             assert await server.answering(WORKERS)
             assert before & set(deployment.workers()) == set()
         assert deployment.master() == master
+
+    server.run(see())
+
+
+def test_a_slow_reload_keeps_each_new_worker_from_its_app_for_so_long(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        master, before = deployment.master(), set(deployment.workers())
+        async with applied(server.actor("server.sighup", start_s=1)):
+            assert before & set(deployment.workers()) == set()
+            assert set(deployment.workers()) <= server.hook.done()
+            assert await server.answering(WORKERS)
+        slow = set(deployment.workers())
+        async with applied(server.actor("server.sighup")):  # nothing of it is left for the next
+            assert await server.answering(WORKERS)
+            assert set(deployment.workers()) & (slow | server.hook.done()) == set()
+        assert deployment.master() == master
+
+    server.run(see())
+
+
+def test_a_broken_reload_ends_gunicorn_and_it_is_started_again_with_code_that_is_whole(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        old, actor = deployment.master(), server.actor("server.reload-broken")
+        await actor.apply()
+        assert (await actor.prove()).ok
+        await until(lambda: deployment.master() < 0, UP_S, "Gunicorn ends when its workers cannot start (F29)")
+        assert "cannot be imported" in deployment.log.read_text()
+        told = await actor.lift()
+        assert (told["ended"], told["up"]) == (True, True)
+        assert deployment.master() not in (-1, old)
+        assert await server.answering(WORKERS)
+        assert (await actor.lift())["ended"] is False, "it would start it twice"
 
     server.run(see())
 
