@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.ledger import Entry, is_live, is_of_this_machine, open_entries, state_dir
+from harness.system.mounts import unmount
 from harness.system.proc import Stat, all_stats, descendants, is_same
 from harness.system.process import marked
 
@@ -72,6 +73,7 @@ def heal(path: Path, *, deadline_s: float = 4.0) -> Healed:
     """Heal one run; its ledger is removed when nothing is left. Safe to repeat."""
     entries, token = open_entries(path), path.stem
     ended, alive = _end_processes(entries, token, deadline_s) if is_of_this_machine(path) else ([], [])
+    _unmount(entries)
     folders, left = _remove_folders(entries)
     left += [f"process {stat.pid} ({_name(stat, entries)})" for stat in alive]
     if not left:
@@ -127,6 +129,14 @@ def _database(entry: Entry) -> str:
 def _name(stat: Stat, entries: list[Entry]) -> str:
     by_pid = {entry.number("pid"): entry.name for entry in entries}
     return by_pid.get(stat.pid) or by_pid.get(stat.session) or "child"
+
+
+def _unmount(entries: list[Entry]) -> None:
+    """Disks of ours; the folder that they were mounted in is removed after that."""
+    for entry in entries:
+        path = Path(entry.text("path"))
+        if entry.what == "mount" and path.is_absolute() and path.parent.name.startswith("shakedown-"):
+            unmount(path)
 
 
 def _remove_folders(entries: list[Entry]) -> tuple[list[str], list[str]]:

@@ -164,6 +164,8 @@ def _not_ours(use: FaultUse, part: Part | None) -> str:
     """Why a fault may not be done to a server or a database of the user; empty where it may."""
     if not isinstance(part, PostgresPart) or part.url is None:
         return ""
+    if use.name == "full-disk":
+        return f"its fault {use.id} needs a disk of ours under the server, and that of parts.{part.name}.url is yours"
     if has_trait(use.id, "ours"):
         return f"its fault {use.id} ends or stops a whole server, and that of parts.{part.name}.url is yours"
     if part.use_existing and has_trait(use.id, "lasting"):

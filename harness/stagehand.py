@@ -14,13 +14,16 @@ from harness.faults.reloading import Hook, is_hooked
 from harness.login import log_in
 from harness.model.target import RequestLine, Scalar
 from harness.model.trial import PlannedTrial, Trial
-from harness.parts.postgres import Database
+from harness.parts.postgres import Database, Postgres
+from harness.parts.postgres_disk import SmallDisk, clone_on_small_disk
 from harness.parts.postgres_reserved import Reserved
 from harness.resolve import Resolution, resolve_settings
 from harness.rig import Rig
 from harness.servers import server_of
 from harness.servers.server import Server
 from harness.system.clock import Clock
+
+FULL_DISK = "full-disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Stagehand:
         self.varied = rig.target.load.lines
         self.reserved: dict[str, Reserved] = {}
         self._databases: dict[str, Database] = {}
+        self._disks: dict[str, SmallDisk] = {}
         self._ingress: Link | None = None
         self.deployment: ProcessDeployment | None = None
 
@@ -56,7 +60,7 @@ class Stagehand:
     async def prepare(self) -> Prepared:
         """Clone the databases, open the reserved connections, put the ingress proxy up, resolve the settings."""
         for name, postgres in self.rig.postgres.items():
-            self._databases[name] = await postgres.clone(self.planned.slug)
+            self._databases[name] = await self._clone(postgres)
             self.reserved[name] = await postgres.reserve(self._databases[name].name)
         address = Address("127.0.0.1", self.rig.ports.take())
         proxy = await self.rig.toxiproxy.create(f"ingress-{self.planned.index}", address, self.rig.generator.host)
@@ -69,6 +73,15 @@ class Stagehand:
         options: Mapping[str, Scalar] = server.options(self.rig.target, self.planned.config)
         resolution = await resolve_settings(self.rig.target, server, options, workers=self.planned.workers, env=env)
         return Prepared(server, resolution, self._databases, env, address, self._ingress, hook)
+
+    async def _clone(self, postgres: Postgres) -> Database:
+        """On a small disk where a fault of the trial is to fill it."""
+        label = self.planned.slug
+        if not any(use.id == f"{postgres.name}.{FULL_DISK}" for use in self.planned.scenario.faults):
+            return await postgres.clone(label)
+        ledger = self.rig.spawner.ledger
+        database, self._disks[postgres.name] = await clone_on_small_disk(postgres, label, self.rig.folder, ledger)
+        return database
 
     def describe(self, prepared: Prepared, rate_rps: float) -> Trial:
         """The facts of the trial, for its judges."""
@@ -140,7 +153,7 @@ class Stagehand:
         target = self.rig.target
         links = {**self.rig.links, "ingress": prepared.ingress}
         held = {
-            name: Held(self.rig.postgres[name], database, self.reserved[name])
+            name: Held(self.rig.postgres[name], database, self.reserved[name], self._disks.get(name))
             for name, database in self._databases.items()
         }
         return Stage(
@@ -171,3 +184,9 @@ class Stagehand:
         for name, database in self._databases.items():
             if self.rig.postgres[name].alive:
                 await self.rig.postgres[name].drop(database)
+        for name, disk in self._disks.items():
+            try:
+                if self.rig.postgres[name].alive:
+                    await self.rig.postgres[name].drop_tablespace(disk.tablespace)
+            finally:
+                disk.remove()

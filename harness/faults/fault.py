@@ -15,6 +15,7 @@ from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
 from harness.parts.postgres import Database, Postgres
+from harness.parts.postgres_disk import SmallDisk
 from harness.parts.postgres_reserved import Reserved
 from harness.parts.stub import Stub
 from harness.parts.toxiproxy import Proxy, Toxiproxy
@@ -53,11 +54,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A PostgreSQL of the trial: the server, the app's database in it, and our own session beside the proxy."""
+    """A PostgreSQL of the trial: the server, the app's database in it, and our own session beside the proxy.
+
+    `disk` is the small one that the database lies on, where a fault needs that.
+    """
 
     server: Postgres
     database: Database
     reserved: Reserved
+    disk: SmallDisk | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,21 +114,38 @@ class Postgres:
         self._template = database
         return database
 
-    async def clone(self, label: str, *, empty: bool = False) -> Database:
+    @property
+    def template_name(self) -> str:
+        return self._template.name if self._template else ""
+
+    async def make_tablespace(self, label: str, location: Path) -> str:
+        """A place for databases in a folder that is empty and the server's; its name."""
+        name = f"{self._prefix}_{_word(label)}_space"[:63]
+        place = str(location).replace("'", "''")
+        await self._make(name, "tablespace", f"CREATE TABLESPACE {_quoted(name)} LOCATION '{place}'")
+        return name
+
+    async def drop_tablespace(self, name: str) -> None:
+        """With the databases that are given up, which may lie in it; no other may."""
+        await self._sweep()
+        if name in self._made:
+            await self._unmake(name, f"DROP TABLESPACE IF EXISTS {_quoted(name)}")
+
+    async def clone(self, label: str, *, empty: bool = False, tablespace: str = "") -> Database:
         """A fresh copy of the template for one trial; whoever is still connected to the template is cut off.
 
-        `empty`: nothing of the template is in it, as before the first setup.
+        `empty`: nothing of the template is in it, as before the first setup. `tablespace`: where its tables lie.
         """
         template = self._template
         if template is None:
             raise MachineError(f"The part {self.name} has no template yet.")
         if self.part.use_existing:
             return template
-        while self._over:
-            await self._drop(self._over.pop())
+        await self._sweep()
         self._clones += 1
         name = f"{self._prefix}_{self._clones}_{_word(label)}"[:63]
         source = "template1" if empty else template.name
+        place = f" TABLESPACE {_quoted(tablespace)}" if tablespace else ""
         for attempt in range(1, _CLONE_TRIES + 1):
             if not empty:
                 await self._cut_off(template.name)
@@ -136,7 +153,7 @@ class Postgres:
                 await self._make(
                     name,
                     "database",
-                    f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(source)} OWNER {_quoted(template.user)}",
+                    f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(source)} OWNER {_quoted(template.user)}{place}",
                 )
                 break
             except asyncpg.ObjectInUseError:
@@ -155,6 +172,10 @@ class Postgres:
             self._over.append(database.name)
         else:
             await self._drop(database.name)
+
+    async def _sweep(self) -> None:
+        while self._over:
+            await self._drop(self._over.pop())
 
     async def reserve(self, database_name: str) -> Reserved:
         """Our own connection to a database, which does not pass the proxy."""

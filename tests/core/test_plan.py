@@ -104,6 +104,16 @@ def test_a_server_of_the_user_is_not_ended(target_of, name):
     assert why == f"its fault postgres.{name} ends or stops a whole server, and that of parts.db.url is yours"
 
 
+def test_the_disk_of_a_server_of_the_user_is_not_filled(target_of):
+    scenario = Scenario("full", "?", ("postgres",), faults=(fault("postgres.full-disk", for_s=1),))
+    assert planned(target_of(), scenario).not_applicable == ()
+    url = 'kind = "postgres"\nurl = "postgresql://u:p@h/d"'
+    ((_, why),) = planned(target_of(FULL.replace('kind = "postgres"', url)), scenario).not_applicable
+    assert (
+        why == "its fault postgres.full-disk needs a disk of ours under the server, and that of parts.db.url is yours"
+    )
+
+
 def test_a_setup_is_run_twice_only_where_there_is_one_and_a_fresh_database(target_of):
     scenario = Scenario("twice", "?", ("postgres",), faults=(fault("server.migrate-twice"),))
     with_setup = FULL.replace('app = "a:b"', 'app = "a:b"\nsetup = ["true"]')
