@@ -10,6 +10,7 @@ from signal import SIGTERM
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.model.scenario import FaultUse
+from harness.system.proc import is_pending
 
 _NOTICE_S = 30.0
 
@@ -18,6 +19,7 @@ _NOTICE_S = 30.0
 class Sigterm:
     deployment: Deployment
     pid: int = -1
+    notice_s: float = _NOTICE_S
 
     async def apply(self) -> Evidence:
         self.pid = self.deployment.master()
@@ -25,13 +27,18 @@ class Sigterm:
         return {"pid": self.pid}
 
     async def prove(self) -> Proof:
-        """The supervisor ends: nothing but the signal makes it. The conductor kills it when its grace is over."""
-        end = time.monotonic() + _NOTICE_S
+        """The supervisor ends, or the kernel has handed it the signal: one that stays all the same is a finding.
+
+        The conductor kills it when its grace is over.
+        """
+        end = time.monotonic() + self.notice_s
         while self.deployment.master() == self.pid and time.monotonic() < end:
             await asyncio.sleep(0.05)
         gone = self.deployment.master() != self.pid
-        said = "has ended" if gone else f"is still there after {_NOTICE_S:g} s"
-        return Proof(gone, f"The supervisor (pid {self.pid}) {said}.", {"pid": self.pid, "ended": gone})
+        taken = gone or not is_pending(self.pid, SIGTERM)
+        stays = f"is still there after {self.notice_s:g} s"
+        said = "has ended" if gone else f"took it and {stays}" if taken else f"has not taken it and {stays}"
+        return Proof(taken, f"The supervisor (pid {self.pid}) {said}.", {"pid": self.pid, "ended": gone})
 
     async def lift(self) -> Evidence:
         return {}

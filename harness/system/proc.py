@@ -130,6 +130,12 @@ def descendants(pid: int, stats: list[Stat] | None = None) -> list[Stat]:
     return found
 
 
+def is_pending(pid: int, number: int) -> bool:
+    """Was the signal sent to the process, and has it not been handed over yet? False for a process that is gone."""
+    sets = [line.split() for line in _read(f"/proc/{pid}/status").splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(int(mask, 16) >> (number - 1) & 1 for _, mask in sets)
+
+
 def has_mark(pid: int, mark: bytes) -> bool:
     """Does the process's environment hold the words `NAME=value`?"""
     try:
