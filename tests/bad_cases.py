@@ -206,4 +206,10 @@ CASES = (
         finds=("F38",),
         base="desk",
     ),
+    Case(
+        "long_goodbye",
+        "drain",
+        {"graceful-shutdown": "the defect: the server never leaves"},
+        finds=("F30",),
+    ),
 )
