@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from record_builder import BITE_S, KILLED, Done, Reply, Story, ns
 from test_checks_premises import verdict_of
 
@@ -22,19 +23,21 @@ def request(at_s: float, _line: RequestLine) -> Done:
     return Done() if at_s < GONE_S else Done(0.001, Outcome.REFUSED)
 
 
-def gone() -> TrialRecord:
+def gone(after_s: float = 0.0) -> TrialRecord:
     story = Story(KILLED, ready=ready, live=ready, request=request, in_flight=(), stopped={"ended_by": "itself"})
     record = story.record()
     left = [
-        replace(seen, pids=()) if isinstance(seen, WorkersSeen) and seen.done_ns >= ns(GONE_S) else seen
+        replace(seen, pids=()) if isinstance(seen, WorkersSeen) and seen.done_ns >= ns(GONE_S + after_s) else seen
         for seen in record.observations
         if not (isinstance(seen, ProbeAnswered) and seen.via == "pinned" and seen.done_ns >= ns(GONE_S))
     ]
     return replace(record, observations=tuple(left))
 
 
-def test_a_service_that_is_gone_does_not_recover() -> None:
-    verdict = verdict_of(gone(), "recovers")
+@pytest.mark.parametrize("after_s", [0.0, 0.6])
+def test_a_service_that_is_gone_does_not_recover(after_s: float) -> None:
+    """Also where its other worker was still there for a moment."""
+    verdict = verdict_of(gone(after_s), "recovers")
     assert verdict.verdict == "fail"
     assert "readiness up never" in verdict.why
 

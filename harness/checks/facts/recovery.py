@@ -178,10 +178,10 @@ def _unwatched(record: TrialRecord, found: Sequence[Trouble], span: Span) -> tup
     if not np.any((due >= span.start_ns) & (due < span.end_ns)):
         missing.append("no request was due")
     if any(trouble.what == "worker" for trouble in found):
-        looks = [seen for seen in record.of(WorkersSeen) if seen.done_ns >= span.start_ns]
+        looks = [seen for seen in record.of(WorkersSeen) if span.start_ns <= seen.done_ns <= span.end_ns]
         if not looks:
             missing.append("the workers were not listed")
-        nobody_left = bool(looks) and not any(seen.pids for seen in looks)  # so there was nobody to ask
+        nobody_left = bool(looks) and not looks[-1].pids  # so there was nobody to ask
         if not nobody_left and not any(
             seen.via == "pinned" and seen.done_ns >= span.start_ns for seen in record.of(ProbeAnswered)
         ):
