@@ -212,4 +212,28 @@ CASES = (
         {"graceful-shutdown": "the defect: the server never leaves"},
         finds=("F30",),
     ),
+    Case(
+        "blocking_call_uvicorn",
+        "dependency-slow",
+        {
+            "no-stuck-workers": "the defect, under a supervisor that a thread of the worker answers",
+            "liveness-holds": "both workers are blocked, and three probes in a row meet that",
+            "readiness-flips": "a blocked worker cannot say that it is ready, which needs no rates",
+            "readiness-bounded": "nor can it answer in time",
+            "latency-slo": "requests that need nothing wait for the blocked worker",
+        },
+        finds=("F03",),
+    ),
+    Case(
+        "cut_export",
+        "drain",
+        {"graceful-shutdown": "the defect: an answer that has begun, with status 200, ends before its end"},
+        finds=("F34",),
+    ),
+    Case(
+        "last_news",
+        "drain",
+        {"graceful-shutdown": "the defect: requests in hand are never answered, and nothing ends that"},
+        finds=("F15",),
+    ),
 )
