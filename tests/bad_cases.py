@@ -200,6 +200,12 @@ CASES = (
         finds=("F12", "F13"),
     ),
     Case(
+        "needs_database",
+        "boot-without-postgres",
+        {"starts": "the defect: started while the database is away it ends, and nobody starts it a third time"},
+        finds=("F12",),
+    ),
+    Case(
         "endless_queue",
         "burst",
         {"latency-slo": "the defect: in a burst everybody waits in a queue that has no end"},
