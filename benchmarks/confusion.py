@@ -53,7 +53,7 @@ Every bad app of `tests/bad_apps` under the scenario that shows its defect, agai
 | | does not apply, or nothing is judged any more |
 | ! | not what was expected, or the repetitions do not agree; what they said follows |
 
-`runs` are repetitions; `unfit` are runs beside them in which the machine was too busy to judge, which say nothing about the app.
+`runs` are repetitions. `unfit` are runs beside them in which other programs kept the machine too busy to judge; a row without repetitions shows what was seen in these, where ? is a finding that the machine may be the reason for, or what depends on it.
 """  # noqa: E501
 
 
@@ -101,8 +101,9 @@ def of(results: Sequence[Result], case: Case) -> list[Result]:
     return [each for each in results if (each.app, each.scenario) == (case.app, case.scenario) and not each.unfit]
 
 
-def set_aside(results: Sequence[Result], case: Case) -> int:
-    return sum((each.app, each.scenario) == (case.app, case.scenario) and bool(each.unfit) for each in results)
+def set_aside(results: Sequence[Result], case: Case) -> list[Result]:
+    """What was run of it while the machine was not fit."""
+    return [each for each in results if (each.app, each.scenario) == (case.app, case.scenario) and each.unfit]
 
 
 def run_one(case: Case, commit: str) -> Result:
@@ -137,16 +138,23 @@ def cell(case: Case, results: Sequence[Result], check: str) -> str:
 
 def rows(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[tuple[Case, int, list[str]]]:
     for case in cases:
-        mine = of(results, case)
+        mine, spoilt = of(results, case), set_aside(results, case)
         if mine:
             yield case, len(mine), [cell(case, mine, check.name) for check in CHECKS]
+        elif spoilt:
+            yield case, 0, [_seen(spoilt, check.name) for check in CHECKS]
+
+
+def _seen(results: Sequence[Result], check: str) -> str:
+    """Of runs that are no repetitions: what was said, expected or not."""
+    return "".join(sorted({MARKS.get(each.outcomes.get(check, ""), "") for each in results}))
 
 
 def table(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[str]:
     """Aligned, to be read as it is; columns are numbered, for their names are too long to stand side by side."""
     lines = [["app", "scenario", "runs", "unfit", *(str(n) for n in range(1, len(CHECKS) + 1))]]
     for case, runs, cells in rows(cases, results):
-        unfit = set_aside(results, case)
+        unfit = len(set_aside(results, case))
         lines.append([f"`{case.app}`", f"`{case.scenario}`", str(runs), str(unfit or ""), *cells])
     widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
     lines.insert(1, ["-" * width for width in widths])
@@ -165,7 +173,7 @@ def page(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[str]:
     yield HEAD
     yield "Checks: " + ", ".join(f"{n} `{check.name}`" for n, check in enumerate(CHECKS, 1)) + ".\n"
     yield from table(cases, results)
-    if missing := [case for case in cases if not of(results, case)]:
+    if missing := [case for case in cases if not of(results, case) and not set_aside(results, case)]:
         yield f"\nNot run yet: {_by_app(missing)}."
     yield "\n## Why\n"
     for case in cases:
@@ -187,7 +195,7 @@ def report(cases: Sequence[Case], results: Sequence[Result], repeat: int) -> int
 
 def waiting(cases: Sequence[Case], results: Sequence[Result], repeat: int) -> Iterator[tuple[int, Case]]:
     """What is still to be run: all cases once, then all again; last what the machine has often been unfit for."""
-    hopeful = sorted(cases, key=lambda case: set_aside(results, case))
+    hopeful = sorted(cases, key=lambda case: len(set_aside(results, case)))
     for repetition in range(repeat):
         yield from ((repetition, case) for case in hopeful if len(of(results, case)) <= repetition)
 

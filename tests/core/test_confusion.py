@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bad_cases import Case
 
-from benchmarks.confusion import Result, cell, keep, of, page, read_state, waiting
+from benchmarks.confusion import Result, cell, keep, of, page, read_state, rows, waiting
 
 SLOW = Case("slow", "db-latency", {"latency-slo": "the defect"}, {"recovers": "it never came back"})
 SOUND = Case("sound", "baseline", {})
@@ -51,6 +51,12 @@ def test_a_cell_says_what_was_expected_and_what_was_not() -> None:
 
 def test_a_defect_that_nothing_judged_is_not_as_expected() -> None:
     assert cell(SLOW, [Result("slow", "db-latency", "0000000", 3, {})], "latency-slo") == "!"
+
+
+def test_a_case_that_was_only_spoilt_is_shown_and_not_called_wrong() -> None:
+    ((_, runs, cells),) = rows((SLOW,), [result(SLOW, "latency-slo", latency_slo="inconclusive")])
+    assert runs == 0
+    assert {"?", "·", ""} == set(cells)
 
 
 def test_the_page_tells_repetitions_and_spoilt_runs() -> None:
