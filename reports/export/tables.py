@@ -13,6 +13,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.model.histogram import Clock, by_phase, by_request, by_second, upper_ns
 from harness.model.observation import PhaseName
 from harness.model.record import TrialRecord
 from harness.model.rows import ANSWERED, NO_CONN, NO_PID, NO_STATUS, UNKNOWN_NS, Flag, Outcome, Rows, in_group
@@ -35,10 +36,11 @@ class Table:
     blocks: Iterator[Block]
 
 
-def tables_of(record: TrialRecord) -> tuple[Table, Table]:
+def tables_of(record: TrialRecord) -> tuple[Table, ...]:
     return (
         Table("samples", _SAMPLE_COLUMNS, sample_blocks(record)),
         Table("observations", _OBSERVATION_COLUMNS, observation_blocks(record)),
+        Table("histograms", _HISTOGRAM_COLUMNS, histogram_blocks(record)),
     )
 
 
@@ -60,6 +62,8 @@ _SAMPLE_COLUMNS = {
     **dict.fromkeys(_FLAGS, _TRUTH),
 }
 _OBSERVATION_COLUMNS = {"kind": _TEXT, "sent_ns": _NUMBER, "done_ns": _NUMBER, "detail": _TEXT}
+
+_HISTOGRAM_COLUMNS = {"by": _TEXT, "of": _TEXT, "clock": _TEXT, "up_to_ns": _NUMBER, "count": _NUMBER}
 
 
 def sample_blocks(record: TrialRecord) -> Iterator[Block]:
@@ -100,6 +104,31 @@ def observation_blocks(record: TrialRecord) -> Iterator[Block]:
             "done_ns": [_or_none(fields.pop("done_ns")) for fields in all_fields],
             "detail": [json.dumps(fields, ensure_ascii=False) for fields in all_fields],
         }
+
+
+def histogram_blocks(record: TrialRecord) -> Iterator[Block]:
+    """Latency by second, request line and phase, for both clocks; they can be added up."""
+    rows, lines = record.samples, [line.name for line in record.trial.requests]
+    begins, phases = _phases(record)
+    for clock in get_args(Clock):
+        for by, found, names in (
+            ("second", by_second(rows, clock), None),
+            ("request", by_request(rows, clock), lines),
+            ("phase", by_phase(rows, clock, begins), phases),
+        ):
+            told = [
+                (str(key) if names is None else names[key], upper_ns(bucket), count)
+                for key, histogram in found.items()
+                if names is None or 0 <= key < len(names)
+                for bucket, count in zip(histogram.buckets.tolist(), histogram.counts.tolist(), strict=True)
+            ]
+            yield {
+                "by": [by] * len(told),
+                "of": [name for name, _, _ in told],
+                "clock": [clock] * len(told),
+                "up_to_ns": [up_to_ns for _, up_to_ns, _ in told],
+                "count": [count for _, _, count in told],
+            }
 
 
 def _phases(record: TrialRecord) -> tuple[NDArray[np.int64], list[str]]:

@@ -44,7 +44,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def test_each_sample_is_a_row_of_csv(record: TrialRecord, tmp_path: Path) -> None:
-    samples, _ = export_trial(record, tmp_path / "out", "01-x", "csv")
+    samples, *_ = export_trial(record, tmp_path / "out", "01-x", "csv")
     rows = read_csv(samples)
     assert samples.name == "01-x.samples.csv"
     assert [int(row["k"]) for row in rows] == record.samples["k"].tolist()
@@ -78,13 +78,27 @@ def test_each_observation_is_a_row_with_the_rest_as_json(record: TrialRecord, tm
 
 
 def test_parquet_holds_the_same_with_nulls_and_types(record: TrialRecord, tmp_path: Path) -> None:
-    samples, observations = export_trial(record, tmp_path, "01-x", "parquet")
+    samples, observations, _ = export_trial(record, tmp_path, "01-x", "parquet")
     table = parquet.read_table(samples)
     assert table.column("k").to_pylist() == record.samples["k"].tolist()
     assert str(table.schema.field("done_ns").type) == "int64"
     assert str(table.schema.field("reused").type) == "bool"
     assert (table.column("done_ns")[0].as_py(), table.column("outcome")[2].as_py()) == (None, None)
     assert parquet.read_table(observations).num_rows == len(record.observations)
+
+
+def test_histograms_of_each_clock_count_every_answer(record: TrialRecord, tmp_path: Path) -> None:
+    samples, _, histograms = (read_csv(path) for path in export_trial(record, tmp_path, "01-x", "csv"))
+    answered = [row for row in samples if row["response_ns"]]
+    for by, name in (("second", ""), ("phase", "phase"), ("request", "request")):
+        for clock in ("response", "service"):
+            mine = [row for row in histograms if (row["by"], row["clock"]) == (by, clock)]
+            assert sum(int(row["count"]) for row in mine) == len(answered)
+            if name:
+                told = {row["of"]: 0 for row in mine}
+                for row in mine:
+                    told[row["of"]] += int(row["count"])
+                assert told == Counter(row[name] for row in answered)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -103,7 +117,7 @@ def test_blocks_make_the_same_whole(
 def test_a_trial_without_samples_has_empty_tables(record: TrialRecord, tmp_path: Path) -> None:
     empty = replace(record, samples=record.samples[:0], observations=())
     for form in ("csv", "parquet"):
-        samples, observations = export_trial(empty, tmp_path, "01-x", form)
+        samples, observations, _ = export_trial(empty, tmp_path, "01-x", form)
         assert samples.stat().st_size
         assert observations.stat().st_size
 
@@ -129,7 +143,7 @@ def test_the_verb_exports_every_trial_of_a_run(tmp_path: Path) -> None:
     files = [Path(path) for path in json.loads(result.output)["files"]]
     trials = sorted(path.name for path in (SHORT_RUN / "trials").iterdir())
     assert [path.name for path in files] == [
-        f"{trial}.{kind}.csv" for trial in trials for kind in ("samples", "observations")
+        f"{trial}.{kind}.csv" for trial in trials for kind in ("samples", "observations", "histograms")
     ]
     size = sum((SHORT_RUN / "trials" / trial / "samples.rows").stat().st_size for trial in trials)
     assert sum(len(read_csv(path)) for path in files if "samples" in path.name) == size // 56

@@ -70,7 +70,9 @@ async def scene(folder: Path, workers: int, seconds: float, *options: str) -> As
     async with fault_server() as server, await LoadDriver.launch(spawn_child, argv) as driver:
         notes: list[Note] = []
         driver.on_note = notes.append
-        profile = Profile("127.0.0.1", server.port, (Segment.steady(seconds, RATE_RPS),), (LINE,), timeout_s=2)
+        profile = Profile(
+            "127.0.0.1", server.port, (Segment.steady(seconds, RATE_RPS),), (LINE,), timeout_s=2, late_s=30
+        )
         ready = await driver.prepare(profile, folder / "rows")
         assert ready.workers == workers
         await driver.start(time.monotonic_ns() + 50_000_000)
