@@ -18,6 +18,9 @@ def read_values(table: Table, root: Path, lines: tuple[RequestLine, ...]) -> tup
                 says = "uses {values.…}; accepted: with values, a CSV file whose first line names the columns"
                 table.wrong(f"requests[{index}]", says)
         return "", lines
+    if table.has("locustfile"):
+        table.wrong("values", "is for requests, and a locustfile makes its own; accepted: one of the two")
+        return "", lines
     try:
         values = Values(root / name)
     except OSError as error:

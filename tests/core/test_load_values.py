@@ -109,6 +109,7 @@ def test_a_target_file_asks_with_the_first_row_and_loads_with_all(tmp_path: Path
     [
         ("values = 'no.csv'", ["load.values cannot be read", "no.csv"]),
         ("values = 'bad.csv'", ["load.values is refused", "line 2: 2 values for 1 columns"]),
+        ("values = 'users.csv'\nlocustfile = 'x.py'", ["load.values is for requests", "one of the two"]),
         ("[[load.requests]]\npath = '/{values.id}'", ["load.requests[0] uses {values.", "with values"]),
         (
             "values = 'users.csv'\n[[load.requests]]\npath = '/{values.ids}'",
