@@ -19,7 +19,7 @@ from reports.export.files import WRITERS, export_trial
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; DIR/export by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def export(run_dir: str, form: str, out: str | None, as_json: bool) -> None:
-    """Write the samples and observations of each trial as tables, for pandas, polars or DuckDB.
+    """Write the samples, observations and latency histograms of each trial as tables, for pandas, polars or DuckDB.
 
     Parquet needs pyarrow: install fastapi-shakedown[parquet].
     """

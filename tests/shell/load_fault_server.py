@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -123,9 +124,9 @@ class FaultServer:
 
 
 @asynccontextmanager
-async def fault_server() -> AsyncIterator[FaultServer]:
+async def fault_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FaultServer]:
     faults = FaultServer()
-    server = await asyncio.start_server(faults.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(faults.accept, "127.0.0.1", 0, ssl=tls)
     faults.port = server.sockets[0].getsockname()[1]
     try:
         yield faults

@@ -7,14 +7,17 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from load_fault_server import fault_server
 
 from harness.load.client import ENGINE_DRIVER, LoadDied, LoadDriver, spawn_child
 from harness.load.profile import Profile, Segment, Tls
 from harness.load.rows_file import read_rows
+from harness.model import samples
 from harness.model.request import RequestLine
 from harness.model.rows import NO_CONN, Outcome, Rows, ledger
 
@@ -25,6 +28,12 @@ DATA = Path(__file__).parents[1] / "data" / "tls"
 AUTHORITY = str(DATA / "certificate.pem")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+
+
+def server_tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(DATA / "certificate.pem", DATA / "key.pem")
+    return context
 
 
 class Server:
@@ -55,11 +64,8 @@ class Server:
 
 @asynccontextmanager
 async def serving(*, tls: bool = False) -> AsyncIterator[Server]:
-    server, context = Server(), None
-    if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(DATA / "certificate.pem", DATA / "key.pem")
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+    server = Server()
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=server_tls() if tls else None)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
@@ -106,6 +112,40 @@ def test_a_load_goes_over_tls(tmp_path: Path, path: str) -> None:
             assert all(f"Host: service.test:{server.port}".encode() in head for head in server.heads)
             assert (rows["sent"] >= 0).all()
             assert (rows["first"] <= rows["done"]).all()
+
+    asyncio.run(scene())
+
+
+OVER_TLS = {
+    "/ok": {Outcome.OK},
+    "/close": {Outcome.OK},
+    "/close-delimited": {Outcome.OK},
+    "/500": {Outcome.BAD_STATUS},
+    "/garbage": {Outcome.PROTOCOL},
+    "/mute": {Outcome.TIMEOUT},
+    "/slow-body": {Outcome.TIMEOUT_PARTIAL},
+    "/eof": {Outcome.EOF_FRESH, Outcome.EOF_REUSED},
+    "/eof-headers": {Outcome.EOF_HEADERS},
+    "/eof-body": {Outcome.EOF_BODY},
+    "/eof-chunk": {Outcome.EOF_BODY},
+    "/rst": {Outcome.RESET_FRESH, Outcome.RESET_REUSED},
+    "/rst-headers": {Outcome.RESET_HEADERS},
+    "/rst-body": {Outcome.RESET_BODY},
+    "/rst-delimited": {Outcome.RESET_BODY},
+}
+
+
+def test_each_way_to_fail_has_its_outcome_over_tls_too(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with fault_server(server_tls()) as server:
+            requests = tuple(RequestLine(path, path=path) for path in OVER_TLS)
+            tls = Tls(ca_file=AUTHORITY, server_name="service.test")
+            profile = replace(profile_for(server.port, rate_rps=160, tls=tls, timeout_s=2.0), requests=requests)
+            rows = await run_load(profile, tmp_path / "rows")
+            for index, (path, expected) in enumerate(OVER_TLS.items()):
+                mine = samples.of_endpoint(rows, index)
+                assert len(mine) == server.seen[path] > 0, path
+                assert outcomes(mine) <= expected, path
 
     asyncio.run(scene())
 
