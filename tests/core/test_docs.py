@@ -313,6 +313,12 @@ def test_the_target_file_of_a_page_is_one(name: str, tmp_path: Path) -> None:
     assert target.load.requests
 
 
+def test_the_flow_of_the_page_is_that_of_the_example() -> None:
+    found = re.search(r"```python\n(.*?)```", page("flows.md"), re.DOTALL)
+    assert found
+    assert (ROOT / "examples/flows/locustfile.py").read_text("utf-8").endswith(found.group(1))
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
