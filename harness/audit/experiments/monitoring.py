@@ -30,6 +30,7 @@ from harness.audit.telltale import logged_as, told_in
 from harness.model.request import RequestLine
 
 REPORT_S = 10.0
+_UNDECLARED_S = 3.0  # where nothing says that it reports at all, silence is no failure
 _SETTLE_S = 0.8
 _QUIET_S = 0.4
 _LOG_S = 2.0
@@ -42,8 +43,9 @@ _PLACES = ("Authorization", "cookie", "query", "body")
 
 
 async def observe(bench: Bench) -> Monitoring:
-    service = await bench.service()
-    seen = _Seen(bench)
+    service, spec = await bench.service(), bench.spec
+    declared = spec.error_report_env in bench.target.env or spec.error_report_env != "SENTRY_DSN"
+    seen = _Seen(bench, REPORT_S if declared else _UNDECLARED_S)
     posted_before = len(bench.collector.posted)
     leaked_before = _leaked(bench)
     bench.collector.forget()
@@ -51,8 +53,6 @@ async def observe(bench: Bench) -> Monitoring:
     whole = await _without_tables(bench, service, lines, seen)
     if not any(each.is_defect for each in seen.provoked):
         await _without_values(bench, seen)
-    spec = bench.spec
-    declared = spec.error_report_env in bench.target.env or spec.error_report_env != "SENTRY_DSN"
     sdk = await bench.run(f'"{bench.target.python}" -c "import sentry_sdk"', service.env, timeout_s=20)
     return Monitoring(
         how=seen.how,
@@ -79,8 +79,8 @@ def _leaked(bench: Bench) -> tuple[str, ...]:
 class _Seen:
     """What was provoked so far, and the canaries that went with it. `noisy`: statements fail without our requests."""
 
-    def __init__(self, bench: Bench) -> None:
-        self.bench, self.how, self.noisy, self.patience_s = bench, "", False, REPORT_S
+    def __init__(self, bench: Bench, patience_s: float) -> None:
+        self.bench, self.how, self.noisy, self.patience_s = bench, "", False, patience_s
         self.events: list[Event] = []
         self.provoked: list[Provoked] = []
         self.canaries = {place: bench.secrets.canary(f"canary in {place}") for place in _PLACES}
