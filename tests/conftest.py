@@ -49,19 +49,38 @@ def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 @pytest.fixture(scope="session")
-def reference_audit() -> Audited:
+def reference_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
     """All rows of the reference API, tried once: many tests read it."""
     from audit_rig import audit
 
-    return audit()
+    return audit(words=("--out", str(tmp_path_factory.mktemp("audits") / "reference")))
 
 
 @pytest.fixture(scope="session")
-def twin_audit() -> Audited:
+def twin_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
     """All rows of a healthy app that is quite another."""
     from audit_rig import APPS, audit
 
-    return audit(target=APPS / "bookings.toml")
+    words = ("--out", str(tmp_path_factory.mktemp("audits") / "twin"))
+    return audit(target=APPS / "bookings.toml", words=words)
+
+
+@pytest.fixture(scope="session")
+def static_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    """Three rows of an app that three of them accuse."""
+    from audit_rig import APPS, audit
+
+    words = ("--out", str(tmp_path_factory.mktemp("audits") / "static"))
+    return audit("health", "configuration", "migrations", target=APPS / "static_readiness.toml", words=words)
+
+
+@pytest.fixture(scope="session")
+def bare_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    """All rows of the twin, of which nothing is declared: only where it is, how it says that it lives, its database."""
+    from audit_rig import audit, undeclared
+
+    folder = tmp_path_factory.mktemp("bare")
+    return audit(target=undeclared(folder, setup=True), words=("--out", str(folder / "run")))
 
 
 @pytest.fixture(scope="session")

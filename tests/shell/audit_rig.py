@@ -24,6 +24,10 @@ class Audited:
     document: dict[str, Any]
     err: str
 
+    @property
+    def run_dir(self) -> Path:
+        return Path(self.document["run_dir"])
+
     def findings(self, row: str) -> dict[str, dict[str, Any]]:
         return next({c["check"]: c for c in each["checks"]} for each in self.document["rows"] if each["row"] == row)
 
@@ -38,6 +42,18 @@ class Audited:
         rows = self.document.get("rows", [])
         lines = [f"{r['row']} {c['verdict']} {c['check']}: {c['why']}" for r in rows for c in r["checks"]]
         return "\n".join([f"exit {self.code}", *lines, self.err[-2000:]])
+
+
+def undeclared(folder: Path, *, setup: bool) -> Path:
+    """A target file in `folder` that tells of the healthy twin no more than it must."""
+    shutil.copy(APPS / "bookings.py", folder)
+    target = folder / "target.toml"
+    target.write_text(
+        '[target]\napp = "bookings:app"\nlive = "/livez"\nready = "/readyz"\n'
+        + ('setup = ["python bookings.py"]\n' if setup else "")
+        + '[target.env]\nPG_DSN = "{db.url}"\n[parts.db]\nkind = "postgres"\n'
+    )
+    return target
 
 
 def audit(

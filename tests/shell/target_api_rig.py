@@ -98,7 +98,7 @@ class Postgres:
         secret.chmod(0o644)
         initdb = self.run(
             *(str(self.bin / "initdb"), "-D", str(self.data), "-U", "app", f"--pwfile={secret}"),
-            *("--auth=scram-sha-256", "--locale=C.UTF-8", "--encoding=UTF8"),
+            *("--auth=scram-sha-256", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync"),
         )
         assert initdb.wait(60) == 0, (self.folder / "postgres.log").read_text()
 

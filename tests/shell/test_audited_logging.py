@@ -13,7 +13,6 @@ BAD = {
     "talkative": {"no-secrets"},
     "log_file": {"to-stdout"},
     "plain_server": {"structured"},
-    "bookings": {"structured", "request-id", "request-id-passed-on"},  # plain lines, and no request id at all
 }
 
 
@@ -26,6 +25,11 @@ def test_lines_below_info_are_found() -> None:
     told = audit("logging", words=("--set", "target.env.LOG_LEVEL=DEBUG"))
     assert told.failed("logging") == {"level-right"}, told.told()
     assert told.code == 1
+
+
+def test_plain_lines_and_no_request_id_at_all_fail(twin_audit: Audited) -> None:
+    assert twin_audit.failed("logging") == {"structured", "request-id", "request-id-passed-on"}, twin_audit.told()
+    assert twin_audit.code == 1
 
 
 @pytest.mark.parametrize("app", BAD)

@@ -1,10 +1,7 @@
 """Every row at once: the reference API, and what is true of an app of which nothing is declared."""
 
-import shutil
-from pathlib import Path
-
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import Audited
 
 pytestmark = pytest.mark.real
 
@@ -17,15 +14,9 @@ def test_every_row_of_the_reference_api_passes(reference_audit: Audited) -> None
     assert reference_audit.code == 0
 
 
-def test_nothing_is_declared_and_still_something_is_true(tmp_path: Path) -> None:
-    """Only where it is, how it says that it lives, and its database: eight rows or more are measured."""
-    target = tmp_path / "target.toml"
-    shutil.copy(APPS / "bookings.py", tmp_path)
-    target.write_text(
-        '[target]\napp = "bookings:app"\nlive = "/livez"\nready = "/readyz"\nsetup = ["python bookings.py"]\n'
-        '[target.env]\nPG_DSN = "{db.url}"\n[parts.db]\nkind = "postgres"\n'
-    )
-    told = audit(target=target)
+def test_nothing_is_declared_and_still_something_is_true(bare_audit: Audited) -> None:
+    """Eight rows or more are measured."""
+    told = bare_audit
     rows = told.document["rows"]
     measured = [row["row"] for row in rows if any(c["verdict"] in ("pass", "fail") for c in row["checks"])]
     assert len(measured) >= 8, told.told()
