@@ -28,6 +28,18 @@ RUN_S = 240.0
 QUICK_S = 600.0
 TRIES = 4
 UNFIT = "machine was not fit"
+# The scenario with as much of its baseline and of its outage as the limits and the least counts of the checks ask for;
+# a dependency that few requests need takes the whole. So does the healthy app, and benchmarks/confusion.py.
+SHORT = """
+from dataclasses import replace
+from scenarios import SCENARIOS
+
+WHOLE = next(each for each in SCENARIOS if each.name == "{name}")
+FAULTS = [replace(each, for_s=min(each.for_s, 6.0)) if each.what == "postgres" else each for each in WHOLE.faults]
+BASELINE_S = WHOLE.baseline_s if any(each.what == "dependency" for each in FAULTS) else 4.0
+SCENARIO = replace(WHOLE, baseline_s=BASELINE_S, faults=tuple(FAULTS))
+"""
+DEADLINE = ("--set", "slo.deadline_s=7")  # longer than a sound app ever waits; an outage that outlasts it is so shorter
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ def run(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, st
     """
     for number in range(TRIES):
         ended = run_once(scenario, target, out / str(number), *more, env=env)
-        if ended.unfit != [scenario]:
+        if len(ended.document["trials"]) != 1 or not ended.unfit:
             break
     return ended
 
@@ -88,7 +100,11 @@ def by_outcome(ended: Ended, outcome: str) -> set[str]:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.tested], ids=str)
 def test_each_defect_is_caught_by_its_check_and_by_no_other(case: Case, tmp_path: Path) -> None:
-    ended = run(case.scenario, case.target, tmp_path / "run", *case.options)
+    scenario = tmp_path / "short.py"
+    scenario.write_text(SHORT.format(name=case.scenario))
+    more = DEADLINE if case.scenario == "db-blackhole" else ()
+    ended = run(str(scenario), case.target, tmp_path / "run", *case.options, *more)
+    assert ended.trial["scenario"] == case.scenario
     assert by_outcome(ended, "fail") == set(case.fails), ended.told()
     assert by_outcome(ended, "inconclusive") == set(case.unjudged), ended.told()
     assert (ended.code, ended.document["verdict"]) == (1, "fail"), ended.told()
