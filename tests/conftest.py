@@ -75,15 +75,6 @@ def static_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
 
 
 @pytest.fixture(scope="session")
-def bare_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """All rows of the twin, of which nothing is declared: only where it is, how it says that it lives, its database."""
-    from audit_rig import audit, undeclared
-
-    folder = tmp_path_factory.mktemp("bare")
-    return audit(target=undeclared(folder, setup=True), words=("--out", str(folder / "run")))
-
-
-@pytest.fixture(scope="session")
 def faults() -> Iterator[Scene]:
     """Real parts behind real proxies, for every test of a fault."""
     from fault_rig import scene
