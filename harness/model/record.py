@@ -9,6 +9,7 @@ All times are nanoseconds of one monotonic clock since the trial's origin; the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -57,13 +58,18 @@ class TrialRecord:
     observations: tuple[Observation, ...]
     samples: NDArray[np.void]
     whole: bool
-    _found: dict[type[Any], tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _found: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of(self, kind: type[T]) -> tuple[T, ...]:
         """The observations of one type, in order. Looked for once: checks ask thousands of times."""
-        if kind not in self._found:
-            self._found[kind] = tuple(seen for seen in self.observations if isinstance(seen, kind))
-        return self._found[kind]
+        return self.once(kind, lambda: tuple(seen for seen in self.observations if isinstance(seen, kind)))
+
+    def once(self, what: object, find: Callable[[], T]) -> T:
+        """What follows from the record alone, found when it is first asked for and kept; it should be small."""
+        if what not in self._found:
+            self._found[what] = find()
+        found: T = self._found[what]
+        return found
 
     def phase(self, name: PhaseName) -> Span | None:
         """The stretch of a phase, from its beginning to the next one's; None when it was never reached."""

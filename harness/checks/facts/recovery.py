@@ -124,6 +124,11 @@ def load_end_ns(record: TrialRecord) -> int:
 
 def recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span] = ()) -> Recovery | None:
     """None where the record knows no lift of a fault. `forgiven`: what is bad there is not counted."""
+    what = ("recovery", limits, tuple(forgiven))
+    return record.once(what, lambda: _recovery(record, limits, forgiven))
+
+
+def _recovery(record: TrialRecord, limits: Limits, forgiven: Sequence[Span]) -> Recovery | None:
     found = [trouble for trouble in troubles(record) if not trouble.has("final")]
     if not found or any(trouble.lifted is None and trouble.what != "worker" for trouble in found):
         return None
