@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.deployment import Address
 from harness.errors import MachineError
-from harness.load.client import FLOW_DRIVER, LOCUST_DRIVER, LoadDriver, driver_environment
+from harness.load.client import FLOW_DRIVER, LoadDriver, driver_environment
 from harness.load.generator import OURS_ALONE, Generator
 from harness.load.messages import Done, LoadSum, Note
 from harness.load.profile import Profile, Segment
@@ -80,7 +80,7 @@ class Load:
             )
             return await PipedChild.open(process)
 
-        driver = await LoadDriver.launch(spawn, _driver(flow, generator))
+        driver = await LoadDriver.launch(spawn, generator.command() if flow is None else FLOW_DRIVER)
         return cls(driver, clock, emit, flow)
 
     async def prepare(self, profile: Profile, rows: Path) -> None:
@@ -131,12 +131,6 @@ class Load:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
-
-
-def _driver(flow: FlowSpec | None, generator: Generator) -> Sequence[str]:
-    if flow is not None:
-        return FLOW_DRIVER
-    return LOCUST_DRIVER if generator == OURS_ALONE else generator.command()
 
 
 def _summed(total: LoadSum) -> LoadSummed:

@@ -96,7 +96,7 @@ class LoadDriver:
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_last_lines())]
 
     @classmethod
-    async def launch(cls, spawn: Spawn = spawn_child, argv: Sequence[str] = LOCUST_DRIVER) -> "LoadDriver":
+    async def launch(cls, spawn: Spawn = spawn_child, argv: Sequence[str] = MASTER_DRIVER) -> "LoadDriver":
         return cls(await spawn(argv))
 
     @property
