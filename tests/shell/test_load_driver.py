@@ -395,7 +395,6 @@ def test_keys_are_the_numbers_of_the_arrivals(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-@through_a_master
 def test_a_killed_driver_is_an_error_and_its_rows_are_whole(tmp_path: Path) -> None:
     async def scene() -> None:
         async with fault_server() as server, await LoadDriver.launch() as driver:

@@ -63,7 +63,8 @@ async def look_at(web_port: int) -> None:
 
 def test_a_load_that_another_machine_has_joined_is_shown_live(tmp_path: Path) -> None:
     async def play() -> None:
-        port, web_port = Ports().take(), Ports().take()
+        ports = Ports()
+        port, web_port = ports.take(), ports.take()
         options = ("--port", str(port), "--web", str(web_port))
         async with scene(tmp_path, 1, 120, *options) as load:
             helper = join(port, tmp_path)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 def test_two_deaths_of_three_cost_what_they_took_along_and_no_more(tmp_path: Path) -> None:
     async def play() -> None:
-        async with scene(tmp_path, 3, 6) as load:
+        async with scene(tmp_path, 3, 7) as load:
             await load.until_due(RATE_RPS)
             os.kill(below(load.driver.pid, "cluster.worker")[0], signal.SIGKILL)
             first = await load.until_noted("load-worker-lost")
@@ -41,7 +41,7 @@ def test_two_deaths_of_three_cost_what_they_took_along_and_no_more(tmp_path: Pat
 
 def test_a_worker_that_is_cut_off_stops_by_itself_before_another_takes_over(tmp_path: Path) -> None:
     async def play() -> None:
-        async with scene(tmp_path, 2, 7) as load:
+        async with scene(tmp_path, 2, 9) as load:
             await load.until_due(RATE_RPS)
             stopped = below(load.driver.pid, "cluster.worker")[0]
             os.kill(stopped, signal.SIGSTOP)
