@@ -6,7 +6,7 @@ Runs each case of tests/bad_cases.py, and the healthy twin under every scenario,
 command. Each result is kept in the state file as it comes: an interrupted series goes on where it was. `--most 1` runs
 one case and ends, with 2 while any is left, so that a caller can give each its own turn on a shared machine:
 
-    while benchmarks/confusion.py --most 1; [ $? = 2 ]; do :; done
+    while .venv/bin/python benchmarks/confusion.py --most 1; [ $? = 2 ]; do :; done
 
 A run in which the machine was not fit to judge is kept and told, but is no repetition: the case is run again, by the
 next call. `--report` only prints what is there, `--write` puts it into docs/confusion-matrix.md too. Goal: every defect
