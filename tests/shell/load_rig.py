@@ -71,7 +71,7 @@ async def scene(folder: Path, workers: int, seconds: float, *options: str) -> As
         notes: list[Note] = []
         driver.on_note = notes.append
         profile = Profile(
-            "127.0.0.1", server.port, (Segment.steady(seconds, RATE_RPS),), (LINE,), timeout_s=2, late_s=30
+            "127.0.0.1", server.port, (Segment.steady(seconds, RATE_RPS),), (LINE,), timeout_s=20, late_s=30
         )
         ready = await driver.prepare(profile, folder / "rows")
         assert ready.workers == workers
