@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "shell")]
 
 from bad_cases import CASES, Case  # noqa: E402
-from test_bad_apps import run  # noqa: E402
+from test_bad_apps import run_once  # noqa: E402
 
 from harness.checks import CHECKS  # noqa: E402
 from harness.checks.check import BASELINE_STEADY, LOAD_PROVEN, MACHINE_FIT  # noqa: E402
@@ -108,7 +108,7 @@ def set_aside(results: Sequence[Result], case: Case) -> list[Result]:
 
 def run_one(case: Case, commit: str) -> Result:
     with tempfile.TemporaryDirectory(prefix="confusion-") as folder:
-        ended = run(case.scenario, case.target, Path(folder) / "run", *case.options)
+        ended = run_once(case.scenario, case.target, Path(folder) / "run", *case.options)
     trials = ended.document.get("trials", [])
     verdicts = [told for trial in trials for told in trial["verdicts"]]
     outcomes = {told["check"]: told["verdict"] for told in verdicts}
