@@ -1,4 +1,4 @@
-"""Exhaust the thread pool of one worker: its idle threads stand still, so that whatever they are given waits (F47).
+"""Use up the thread pool of one worker: its idle threads stand still, so that whatever they are given waits (F47).
 
 Work for a pool is handed to an idle thread where there is one; one that does not take it up keeps the work, and its
 place in the pool, until the lift. Those that come in their place are stopped when they idle. They are stopped through
