@@ -320,4 +320,11 @@ CASES = (
         },
         finds=("F53",),
     ),
+    Case(
+        "open_notes",
+        "db-three-locks",
+        {"no-leaks": "the defect: with each outage more transactions stay open"},
+        finds=("F45",),
+        base="desk",
+    ),
 )
