@@ -1,6 +1,6 @@
 """How true the load driver is: a stall against its computed truth, and how late requests leave at each rate.
 
-    python -m benchmarks.load_truth [--repeat N] [--driver locust|engine|flows] [--connections N…] [--stall-only]
+    python -m benchmarks.load_truth [--repeat N] [--driver engine|master|flows] [--connections N…] [--stall-only]
 
 The server is a process of its own on loopback. It holds every answer back for two seconds in the middle of a load of
 100 requests a second, and notes when each one left it, on the clock that all processes share. The truth is that moment
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.load.client import ENGINE_DRIVER, FLOW_DRIVER, LOCUST_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child
+from harness.load.client import ENGINE_DRIVER, FLOW_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
@@ -38,7 +38,7 @@ _CLEAN_LOAD_S = 5
 _CLEAN_LAG_NS = 10_000_000
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _GOAL = 0.01
-_DRIVERS = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER, "master": MASTER_DRIVER, "flows": FLOW_DRIVER}
+_DRIVERS = {"engine": ENGINE_DRIVER, "master": MASTER_DRIVER, "flows": FLOW_DRIVER}
 _FLOW = """
 from locust import FastHttpUser, task
 
@@ -187,7 +187,7 @@ async def measure_lag(setup: Setup, port: int, server: Process) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=3, help="how often the stall is measured")
-    parser.add_argument("--driver", choices=_DRIVERS, default="locust")
+    parser.add_argument("--driver", choices=_DRIVERS, default="master")
     parser.add_argument("--connections", nargs="+", type=int, default=[0], help="0: as many as can be needed")
     parser.add_argument("--stall-only", action="store_true", help="without the table of send lag")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """How many requests a second does one core send on time? Judged by the server, which stamps each arrival.
 
-    .venv/bin/python benchmarks/load/engine_rate.py [RATE…] [--driver engine|locust] [--seconds 3]
+    .venv/bin/python benchmarks/load/engine_rate.py [RATE…] [--driver engine|master] [--seconds 3]
 
 Generator on one core, server on another, 64 connections, an open model. "Slip" is the arrival at the server against
 the schedule, so it holds the server's own delay too. Clean: 99 % sent, slip p99 at most 1 ms and send lag p99 at most
@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from harness.load.client import ENGINE_DRIVER, LOCUST_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child  # noqa: E402
+from harness.load.client import ENGINE_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child  # noqa: E402
 from harness.load.profile import Profile, Segment  # noqa: E402
 from harness.load.rows_file import read_rows  # noqa: E402
 from harness.load.schedule import Schedule  # noqa: E402
@@ -32,7 +32,7 @@ from harness.model.request import RequestLine  # noqa: E402
 from harness.model.rows import ANSWERED, in_group  # noqa: E402
 from harness.system.proc import command_of, descendants, tree_cpu_s  # noqa: E402
 
-DRIVERS = {"engine": ENGINE_DRIVER, "locust": LOCUST_DRIVER, "master": MASTER_DRIVER}
+DRIVERS = {"engine": ENGINE_DRIVER, "master": MASTER_DRIVER}
 RATES = (1000, 5000, 10_000, 20_000)
 SLIP_MS, LAG_MS, SENT = 1.0, 0.5, 0.99
 LEAD_NS = 300_000_000

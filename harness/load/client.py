@@ -21,7 +21,6 @@ from harness.load.messages import Done, LoadSum, Note, Ready
 from harness.load.profile import Profile
 from harness.model.target import FlowSpec
 
-LOCUST_DRIVER = (sys.executable, "-P", "-m", "harness.load.locust_driver")
 ENGINE_DRIVER = (sys.executable, "-P", "-m", "harness.load.engine")
 MASTER_DRIVER = (sys.executable, "-P", "-m", "harness.load.cluster.master")
 FLOW_DRIVER = (sys.executable, "-P", "-m", "harness.load.flows")

@@ -18,7 +18,6 @@ from load_fault_server import ANSWERS, fault_server
 
 from harness.load.client import (
     ENGINE_DRIVER,
-    LOCUST_DRIVER,
     MASTER_DRIVER,
     Child,
     LoadDied,
@@ -52,7 +51,7 @@ def through_a_master(test: Test) -> Test:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    drivers = {"locust": LOCUST_DRIVER, "engine": ENGINE_DRIVER}
+    drivers = {"engine": ENGINE_DRIVER}
     if metafunc.definition.originalname in THROUGH_A_MASTER:
         drivers["master"] = MASTER_DRIVER
     metafunc.parametrize("driver", list(drivers.values()), ids=list(drivers), indirect=True)
@@ -479,22 +478,20 @@ def test_a_full_disk_ends_the_load_with_its_reason() -> None:
 
 
 RETRYING = """
-import locust
-import harness.load.locust_http as http
-from harness.load.locust_self_test import SelfTestFailed, self_test
+import asyncio
+from harness.load.engine.engine import Engine
+from harness.load.engine.self_test import SelfTestFailed, self_test
+from harness.model.rows import Outcome
 
-self_test()
-honest = http.Exchange.run
+asyncio.run(self_test())
+honest = Engine.finished
 
-def run(self, attempt, connection, request, key):
-    reusable = honest(self, attempt, connection, request, key)
-    if attempt.code == http.Outcome.RESET_REUSED:
-        attempt.code = http.Outcome.OK
-    return reusable
+def finished(self, connection, code):
+    honest(self, connection, Outcome.OK if code == Outcome.RESET_REUSED else code)
 
-http.Exchange.run = run
+Engine.finished = finished
 try:
-    self_test()
+    asyncio.run(self_test())
 except SelfTestFailed as error:
     print(error)
 else:

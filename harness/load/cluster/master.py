@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
 
     from harness.load.cluster.locust_master import MasterSide
     from harness.load.cluster.session import Session
-    from harness.load.locust_wire import Wire
+    from harness.load.gevent_wire import Wire
 
     wire = Wire(0, output)
     try:

@@ -16,7 +16,7 @@ from harness.load.cluster.fleet import Fleet
 from harness.load.cluster.harvest import Harvest
 from harness.load.cluster.locust_master import MasterSide
 from harness.load.cluster.member import add_up
-from harness.load.locust_wire import Wire
+from harness.load.gevent_wire import Wire
 from harness.load.messages import Done, LoadSum, Note, Ready
 from harness.load.profile import Profile
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.load.flows.attempt import Attempt
 from harness.load.flows.exchange import NO_ARRIVAL, Exchange
 from harness.load.flows.lines import Line, Lines
-from harness.load.locust_http import Attempt
 from harness.load.messages import LoadSum
 from harness.load.meter import Meter
 from harness.load.row_writer import RowWriter

@@ -16,12 +16,12 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING
 
 from harness.load.flows import clients  # noqa: F401  puts taps into Locust's clients
+from harness.load.flows.attempt import resolve
 from harness.load.flows.book import Book, TellLines
 from harness.load.flows.closed_model import ClosedModel
 from harness.load.flows.flow import Flow
 from harness.load.flows.open_model import OpenModel
 from harness.load.flows.users import FlowUser, OpenUser, made_for
-from harness.load.locust_http import resolve
 from harness.load.messages import LoadSum
 from harness.load.profile import Profile
 from harness.load.replay import open_schedule

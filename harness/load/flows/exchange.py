@@ -6,7 +6,7 @@ from typing import Any
 from gevent import GreenletExit
 
 from harness.load.answer import Answer, NotHttp
-from harness.load.locust_http import Attempt
+from harness.load.flows.attempt import Attempt
 from harness.model.rows import NO_STATUS, UNKNOWN_NS, Flag, Outcome
 
 NO_ARRIVAL = -1  # a request that is not the first of its arrival; its number comes with its row

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import gevent
 from gevent import GreenletExit
 
+from harness.load.flows.attempt import Address
 from harness.load.flows.exchange import NO_ARRIVAL, Exchange
-from harness.load.locust_http import Address
 
 _LOCAL = "shakedown-flow"
 _UNKNOWN = "ANY"  # until its head is written

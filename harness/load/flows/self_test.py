@@ -10,8 +10,8 @@ import time
 import gevent
 from locust import FastHttpUser, HttpUser, User, task
 
+from harness.load.flows.resetting_server import ResettingServer, SelfTestFailed
 from harness.load.flows.run import FlowRun
-from harness.load.locust_self_test import ResettingServer, SelfTestFailed
 from harness.load.profile import Profile, Segment
 from harness.load.rows_file import read_rows
 from harness.model.request import RequestLine

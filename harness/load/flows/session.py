@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from harness.load.flows.driver_session import BadFile, Session
 from harness.load.flows.locustfile import LocustfileError, load_users
 from harness.load.flows.run import FlowRun
 from harness.load.flows.self_test import self_test
-from harness.load.locust_session import BadFile, Session
-from harness.load.locust_wire import Wire
+from harness.load.gevent_wire import Wire
 from harness.load.profile import Profile
 
 

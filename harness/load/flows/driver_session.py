@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import gevent
 
-from harness.load.locust_self_test import SelfTestFailed
-from harness.load.locust_wire import Wire
+from harness.load.flows.resetting_server import SelfTestFailed
+from harness.load.gevent_wire import Wire
 from harness.load.messages import Done, LoadSum, Ready
 
 _SUM_PERIOD_S = 0.5
