@@ -17,7 +17,7 @@ from ends_rig import CLEAN_S, Point, Started, points
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
-AT_ONCE = 6
+AT_ONCE = 4
 KILLS = 20
 SIGNALS = 5
 
@@ -174,7 +174,7 @@ def test_whoever_reads_the_progress_goes_away(tmp_path: Path) -> None:
         run.assert_clean(CLEAN_S, time.monotonic(), "progress hung up")
         assert ended == 3
 
-    at_each([Point("starting db", 0.2), Point("    boot", 0.5)], tmp_path, one)
+    at_each([Point("starting postgres", 0.2), Point("    boot", 0.5)], tmp_path, one)
 
 
 def test_a_live_run_is_spared_and_a_closed_stdout_is_no_verdict(tmp_path: Path) -> None:
