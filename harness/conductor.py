@@ -64,6 +64,7 @@ from harness.system.clock import Clock
 from harness.trial_state import TrialState
 
 WARMUP_CAP_S = 10.0
+_LAST_WORDS = 60  # lines: a supervisor's own traceback may come after the one that tells the mistake
 RECOVERY_MIN_S = 5.0
 OPEN_S = 3.0
 DEFAULT_GRACE_S = 30.0  # where a server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
@@ -210,7 +211,7 @@ class Conductor:
             why = await until_up(deployment, self.trial.live, self.trial.ready, self.trial.workers)
         finally:
             self._load = await launching
-        tail = "" if not why else deployment.log_tail()
+        tail = "" if not why else deployment.log_tail(_LAST_WORDS)
         self.emit(BootEnded(not why, why, tail, sent_ns, self.clock.now_ns()))
         return deployment if not why else None
 
@@ -221,7 +222,7 @@ class Conductor:
         sent_ns = self.clock.now_ns()
         deployment.start_again()
         why = await until_up(deployment, self.trial.live, self.trial.ready if ready else None, self.trial.workers)
-        self.emit(BootEnded(not why, why, deployment.log_tail() if why else "", sent_ns, self.clock.now_ns()))
+        self.emit(BootEnded(not why, why, deployment.log_tail(_LAST_WORDS) if why else "", sent_ns, self.clock.now_ns()))
         return why
 
     async def _warm_up(self, deployment: ProcessDeployment) -> None:

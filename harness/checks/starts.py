@@ -13,7 +13,7 @@ from harness.model.verdict import Verdict
 
 from .check import STARTS, Check, failed, inconclusive, passed
 
-_TAIL_CHARS = 4000
+_TAIL_CHARS = 8000
 
 
 def judge(record: TrialRecord, _limits: Limits) -> Verdict:
