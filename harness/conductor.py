@@ -222,7 +222,8 @@ class Conductor:
         sent_ns = self.clock.now_ns()
         deployment.start_again()
         why = await until_up(deployment, self.trial.live, self.trial.ready if ready else None, self.trial.workers)
-        self.emit(BootEnded(not why, why, deployment.log_tail(_LAST_WORDS) if why else "", sent_ns, self.clock.now_ns()))
+        tail = deployment.log_tail(_LAST_WORDS) if why else ""
+        self.emit(BootEnded(not why, why, tail, sent_ns, self.clock.now_ns()))
         return why
 
     async def _warm_up(self, deployment: ProcessDeployment) -> None:
