@@ -15,7 +15,7 @@ from harness.tuning.holds import LONG_NAME
 SHORT = Scenario("rate", "Does it hold its objectives at this rate?", baseline_s=4.0, settles=False)
 LONG = Scenario(LONG_NAME, "Does it hold its objectives at this rate, for long?", baseline_s=12.0, settles=False)
 
-_LEAST_TIMEOUT_S, _TIMEOUTS = 1.0, 4.0
+_LEAST_TIMEOUT_S, _TIMEOUTS, _DEADLINE_SHARE = 1.0, 4.0, 0.9
 _CONNECTIONS = (64, 1024)
 
 
@@ -26,7 +26,10 @@ def search_overrides(target: Target, where: Range) -> dict[str, Scalar]:
     the highest rate at the latency of the objective; an arrival that waits for one is late, and counted so.
     """
     slo_s = target.slo.p99_ms / 1000
-    found: dict[str, Scalar] = {"load.timeout_s": max(_LEAST_TIMEOUT_S, math.ceil(_TIMEOUTS * slo_s))}
+    patience_s = float(max(_LEAST_TIMEOUT_S, math.ceil(_TIMEOUTS * slo_s)))
+    found: dict[str, Scalar] = {"load.timeout_s": patience_s}
+    if target.slo.deadline_s >= patience_s:
+        found["slo.deadline_s"] = patience_s * _DEADLINE_SHARE  # a client must wait for longer than that
     if not target.load.connections:
         found["load.connections"] = min(max(math.ceil(where.max_rps * slo_s), _CONNECTIONS[0]), _CONNECTIONS[1])
     return found

@@ -88,7 +88,7 @@ class Plain(Quiet):
 
     def trial_began(self, planned: PlannedTrial, total: int) -> None:
         about = f"about {planned.estimate_s:.0f} s"
-        self.say(f"[{planned.index}/{total}] {planned.scenario.name}, {planned.workers} workers, {about}")
+        self.say(f"{_numbered(planned, total)} {planned.scenario.name}, {planned.workers} workers, {about}")
 
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
         super().trial_ended(planned, folder)
@@ -125,7 +125,7 @@ class OnTerminal(Quiet):
 
     def trial_began(self, planned: PlannedTrial, total: int) -> None:
         self._figures = Figures()
-        self._title = f"[{planned.index}/{total}] {planned.scenario.name}"
+        self._title = f"{_numbered(planned, total)} {planned.scenario.name}"
         self._note = planned.scenario.asks
 
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
@@ -161,6 +161,11 @@ class OnTerminal(Quiet):
 def _is_for_now(observation: Observation) -> TypeGuard[Noted]:
     """Of the notes in the record, those on which a person may want to act: a machine that helps was lost, or came."""
     return isinstance(observation, Noted) and observation.what.startswith("load-worker-")
+
+
+def _numbered(planned: PlannedTrial, total: int) -> str:
+    """A search does not know how many there will be."""
+    return f"[{planned.index}/{total}]" if total else f"[{planned.index}]"
 
 
 def _line(verdict: TrialVerdict) -> str:

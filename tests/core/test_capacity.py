@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from record_builder import Done, Story
@@ -92,14 +93,17 @@ def test_what_was_cut_or_hardly_loaded_says_nothing() -> None:
 
 
 @pytest.fixture
-def target(tmp_path: object) -> Target:
-    path = tmp_path / "shakedown.toml"  # type: ignore[operator]
+def target(tmp_path: Path) -> Target:
+    path = tmp_path / "shakedown.toml"
     path.write_text('[target]\napp = "a:b"\n[slo]\np99_ms = 100\n')
     return load_target(path, {})
 
 
 def test_overload_is_bounded_in_patience_and_connections(target: Target) -> None:
-    assert search_overrides(target, Range(50, 5000)) == {"load.timeout_s": 1.0, "load.connections": 500}
+    found = search_overrides(target, Range(50, 5000))
+    assert found == {"load.timeout_s": 1.0, "slo.deadline_s": 0.9, "load.connections": 500}
+    again = load_target(Path(target.source), found)
+    assert (again.load.timeout_s, again.load.connections) == (1.0, 500)
     assert search_overrides(target, Range(50, 100))["load.connections"] == 64
     assert search_overrides(target, Range(50, 100_000))["load.connections"] == 1024
 
