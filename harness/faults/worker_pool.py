@@ -8,6 +8,7 @@ second. What the worker sends arrives and is done. At the lift what was lost com
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from harness.deployment import Deployment
@@ -27,6 +28,7 @@ from harness.system.sockets import inodes_of
 
 _AGAIN_S = 0.05
 _SILENT_S = 1.0
+_TRIES = 20
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class FillPool:
         """What the kernel has set at the worker's sockets, and what becomes of a request that needs the part."""
         if self.worker is None or self.pins is None:
             return Proof(False, "No worker's pool was filled.")
-        hurt, other = await self.pins.ask(_SILENT_S, None if self.line is None else head(self.line))
+        hurt, other = await self._ask(self.pins)
         await self._hold_new()
         now = self._now()
         with borrowed.borrow(self.worker.pid, now) as sockets:
@@ -90,6 +92,16 @@ class FillPool:
         )
         shows = self.line is None or hurt != "answered"
         return Proof(0 < deaf == len(now) and shows, why, evidence)
+
+    async def _ask(self, pins: Pins) -> tuple[str, str]:
+        """Until the pool is full, a connection that was just opened may answer before it is found."""
+        request = None if self.line is None else head(self.line)
+        for _ in range(_TRIES):
+            hurt, other = await pins.ask(_SILENT_S, request)
+            if hurt != "answered" or self.line is None:
+                break
+            await asyncio.sleep(2 * _AGAIN_S)
+        return hurt, other
 
     async def lift(self) -> Evidence:
         if self.pins is not None:
