@@ -74,24 +74,21 @@ class FillPool:
         if self.worker is None or self.pins is None:
             return Proof(False, "No worker's pool was filled.")
         hurt, other = await self._ask(self.pins)
-        await self._hold_new()
-        now = self._now()
-        with borrowed.borrow(self.worker.pid, now) as sockets:
-            deaf = sum(borrowed.drops(each) for each in sockets)
+        deaf, now = await self._count_deaf()
         evidence: Evidence = {
             "held": len(self.held),
-            "open": len(now),
+            "open": now,
             "deaf": deaf,
             "asked": self.live if self.line is None else self.line.name,
             "canary": hurt,
             "other_worker": other,
         }
         why = (
-            f"The kernel drops what {self.link.name} says on {deaf} of {len(now)} connections of worker"
+            f"The kernel drops what {self.link.name} says on {deaf} of {now} connections of worker"
             f" {self.worker.pid}; asked for {evidence['asked']}, {pins.told(hurt, other)}."
         )
         shows = self.line is None or hurt != "answered"
-        return Proof(0 < deaf == len(now) and shows, why, evidence)
+        return Proof(0 < deaf == now and shows, why, evidence)
 
     async def _ask(self, pins: Pins) -> tuple[str, str]:
         """Until the pool is full, a connection that was just opened may answer before it is found."""
@@ -102,6 +99,19 @@ class FillPool:
                 break
             await asyncio.sleep(2 * _AGAIN_S)
         return hurt, other
+
+    async def _count_deaf(self) -> tuple[int, int]:
+        """Of how many open connections the kernel drops the data; a worker may open one while we count."""
+        assert self.worker is not None
+        for _ in range(_TRIES):
+            await self._hold_new()
+            now = self._now()
+            with borrowed.borrow(self.worker.pid, now) as sockets:
+                deaf = sum(borrowed.drops(each) for each in sockets)
+            if 0 < deaf == len(now):
+                break
+            await asyncio.sleep(_AGAIN_S)
+        return deaf, len(now)
 
     async def lift(self) -> Evidence:
         if self.pins is not None:
