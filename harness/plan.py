@@ -105,8 +105,12 @@ def _config(scenario: Scenario, target: Target, workers: int, overrides: Mapping
 
 
 def _shown(key: str, value: Scalar) -> Scalar:
-    secret = key.startswith("target.env.") or key.endswith(".url") or ".headers." in key
-    return "(set)" if secret else value
+    return "(set)" if may_be_secret(key) else value
+
+
+def may_be_secret(key: str) -> bool:
+    """By its full path: what is set there is shown and kept nowhere."""
+    return key.startswith("target.env.") or key.endswith(".url") or ".headers." in key
 
 
 def why_not(scenario: Scenario, target: Target, workers: int, unable: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from harness.model.scenario import Scenario
 from harness.model.target import Scalar, Target
@@ -35,8 +34,8 @@ def search_overrides(target: Target, where: Range) -> dict[str, Scalar]:
     return found
 
 
-def plan_rate(index: int, step: Try, target: Target, overrides: Mapping[str, Scalar], seed: int) -> PlannedTrial:
+def plan_rate(index: int, step: Try, target: Target, seed: int) -> PlannedTrial:
     """One trial of the search, numbered as it comes."""
     scenario = LONG if step.long else SHORT
-    config = {**overrides, "rate_rps": step.rate_rps}
+    config: dict[str, Scalar] = {"rate_rps": step.rate_rps}
     return plan_trial(index, scenario, target, target.workers, config, seed, block=index - 1, rate_rps=step.rate_rps)

@@ -13,6 +13,7 @@ from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
 from harness.cli.results import show_search, write_reports
 from harness.cli.run import make_watcher
+from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_swept, held
 from harness.errors import UsageError
 from harness.model.target import Target
@@ -71,6 +72,7 @@ def capacity(
     target = load_target(path, {**careful, **overrides})
     used = seed if seed is not None else random.randrange(1, 2**31)
     run_dir = make_run_dir(out, "capacity")
+    sets = typed_settings({key: value for key, value in overrides.items() if key != "workers"})
     typed = [f"--workers={target.workers}", f"--start={start_rps:g}", f"--max={max_rps:g}", f"--seed={used}"]
     run = Run(
         target=target,
@@ -78,7 +80,7 @@ def capacity(
         not_applicable=(),
         run_dir=run_dir,
         seed=used,
-        command=["shakedown", "capacity", f"--target={path}", *typed, f"--precision={precision:g}"],
+        command=["shakedown", "capacity", f"--target={path}", *typed, f"--precision={precision:g}", *sets],
         more={"search": asdict(where)},
         search=lambda: _search(run_dir, target, where, used),
     )
@@ -93,6 +95,6 @@ def _search(run_dir: Path, target: Target, where: Range, seed: int) -> Iterator[
     """Each trial follows from the records of those before it."""
     tried: list[Tried] = []
     while isinstance(step := next_step(tried, where), Try):
-        planned = plan_rate(len(tried) + 1, step, target, {}, seed)
+        planned = plan_rate(len(tried) + 1, step, target, seed)
         yield target, planned
         tried.append(holds(read_trial(trial_folder(run_dir, planned.slug))))

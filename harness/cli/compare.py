@@ -14,6 +14,7 @@ from harness.cli.planned import show_plan
 from harness.cli.results import judge_run, show_comparison, write_reports
 from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
 from harness.cli.stored import compare_stored
+from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_swept, held, left_s
 from harness.errors import UsageError
 from harness.faults import unable
@@ -89,7 +90,9 @@ def compare(
         return 0
     run_dir = make_run_dir(out, "compare")
     asked = {"base": base, "new": new, "metric": metric, "minimal": minimal / 100}
-    run = _run(planned, run_dir, used, asked, ["shakedown", "compare", *_typed(base, new, names, repeat, metric, used)])
+    rest = [*([f"--target={target_file}"] if target_file else []), *typed_settings(common), f"--minimal={minimal:g}"]
+    command = ["shakedown", "compare", *_typed(base, new, names, repeat, metric, used), *rest]
+    run = _run(planned, run_dir, used, asked, command)
     with held(run_dir):
         conduct_swept(run, ledger, make_watcher(quiet, left_s(run)), None, as_json, "")
         write_reports(run_dir, judge_run(run_dir), None)

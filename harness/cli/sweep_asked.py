@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.model.target import Scalar
+from harness.plan import may_be_secret
 from harness.plan_sweep import SweepPlan, combinations
 from harness.record import read_manifest
 from harness.target import find_target, read_override
@@ -69,7 +70,7 @@ def read_vary(varied: Sequence[str]) -> dict[str, tuple[Scalar, ...]]:
 
 def sweep_facts(asked: Asked, planned: SweepPlan) -> dict[str, object]:
     """What a resumed sweep needs to know. Of overrides that may be secrets, only the key."""
-    hidden = [key for key in asked.overrides if _is_hidden(key)]
+    hidden = [key for key in asked.overrides if may_be_secret(full_key(key))]
     return {
         "names": list(asked.names),
         "target_file": asked.target_file,
@@ -83,16 +84,16 @@ def sweep_facts(asked: Asked, planned: SweepPlan) -> dict[str, object]:
     }
 
 
-def _is_hidden(key: str) -> bool:
-    full = full_key(key)
-    return full.startswith("target.env.") or full.endswith(".url") or ".headers." in full
-
-
 def sweep_command(asked: Asked) -> list[str]:
     vary = [f"--vary={key}={','.join(_typed(value) for value in values)}" for key, values in asked.vary.items()]
-    sets = [f"--set={key}={'(set)' if _is_hidden(key) else _typed(value)}" for key, value in asked.overrides.items()]
     rest = [f"--target={asked.target_file}", f"--repeat={asked.repeat}", f"--seed={asked.seed}"]
-    return ["shakedown", "sweep", *asked.names, *vary, *sets, *rest]
+    return ["shakedown", "sweep", *asked.names, *vary, *typed_settings(asked.overrides), *rest]
+
+
+def typed_settings(overrides: Mapping[str, Scalar]) -> list[str]:
+    """What to type for the same overrides again; of one that may be a secret, only the key."""
+    shown = {key: "(set)" if may_be_secret(full_key(key)) else _typed(value) for key, value in overrides.items()}
+    return [f"--set={key}={value}" for key, value in shown.items()]
 
 
 def _typed(value: Scalar) -> str:

@@ -1,8 +1,8 @@
 """Is NEW better or worse than BASE? Paired by block, on one value for each trial.
 
-A trial, a fresh start of the service, is the unit that repeats. Requests within a trial are not independent: tests over
-pooled requests call two runs of the same configuration different nine times in ten (facts that `docs/` keeps with their
-command). So each block gives one log-ratio, new over base, and a t interval over the blocks tells how sure it is.
+A trial, a fresh start of the service, is the unit that repeats. Requests within a trial are not independent: a test
+over pooled requests is sure of differences that are not there. So each block gives one log-ratio, new over base, and a
+t interval over the blocks tells how sure it is.
 """
 
 from __future__ import annotations

@@ -109,9 +109,9 @@ def test_overload_is_bounded_in_patience_and_connections(target: Target) -> None
 
 
 def test_trials_are_numbered_and_have_their_own_rate(target: Target) -> None:
-    planned = plan_rate(3, Try(140.0, long=True), target, {}, seed=7)
+    planned = plan_rate(3, Try(140.0, long=True), target, seed=7)
     assert (planned.slug, planned.rate_rps, planned.config["rate_rps"]) == ("03-rate-long", 140.0, 140.0)
-    assert planned.seed != plan_rate(4, Try(140.0, long=True), target, {}, seed=7).seed
+    assert planned.seed != plan_rate(4, Try(140.0, long=True), target, seed=7).seed
 
 
 def searched(*trials: TrialRecord) -> RunView:
