@@ -1,6 +1,7 @@
 """Which verdict catches which bad app, and does it accuse nobody else? Every bad app against every check.
 
-    .venv/bin/python benchmarks/confusion.py [--repeat 3] [--app NAME] [--most N] [--state FILE] [--report] [--write]
+    .venv/bin/python benchmarks/confusion.py [--repeat 3] [--app NAME] [--most N] [--jobs N] [--state FILE] [--report]
+        [--write]
 
 Runs each case of tests/bad_cases.py, and the healthy twin under every scenario, so many times, through the real
 command. Each result is kept in the state file as it comes: an interrupted series goes on where it was. `--most 1` runs
@@ -8,6 +9,8 @@ one case and ends, with 2 while any is left, so that a caller can give each its 
 
     while .venv/bin/python benchmarks/confusion.py --most 1; [ $? = 2 ]; do :; done
 
+`--jobs 2` runs two cases beside each other: at 50 requests/s each leaves most of two cores idle. Each watches the
+machine as always, so that what its neighbour spoils is set aside; and what differs only beside a neighbour is shown.
 A run in which the machine was not fit to judge is kept and told, but is no repetition: the case is run again, by the
 next call. `--report` only prints what is there, `--write` puts it into docs/confusion-matrix.md too. Goal: every defect
 is caught by its check, what else does not pass is explained by a sentence, the twin passes, all repetitions agree.
@@ -22,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -205,6 +209,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--app")
     parser.add_argument("--most", type=int, help="so many runs, then end")
+    parser.add_argument("--jobs", type=int, default=1, help="so many at once")
     parser.add_argument("--state", type=Path, default=ROOT / "runs" / "benchmark-confusion.jsonl")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--write", action="store_true")
@@ -212,11 +217,14 @@ def main() -> int:
     cases, results = wanted(asked.app), read_state(asked.state)
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     due = [] if asked.report else list(waiting(cases, results, asked.repeat))
-    for repetition, case in due[: asked.most]:
-        results.append(run_one(case, commit))
-        keep(results[-1], asked.state)
-        aside = f", the machine was not fit for {', '.join(results[-1].unfit)}" if results[-1].unfit else ""
-        print(f"{repetition + 1} of {asked.repeat}: {case}: exit {results[-1].exit_code}{aside}", file=sys.stderr)
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        running = {pool.submit(run_one, case, commit): (repetition, case) for repetition, case in due[: asked.most]}
+        for future in as_completed(running):
+            repetition, case = running[future]
+            results.append(future.result())
+            keep(results[-1], asked.state)
+            aside = f", the machine was not fit for {', '.join(results[-1].unfit)}" if results[-1].unfit else ""
+            print(f"{repetition + 1} of {asked.repeat}: {case}: exit {results[-1].exit_code}{aside}", file=sys.stderr)
     if asked.write:
         PAGE.write_text("\n".join(page(wanted(None), results)) + "\n", "utf-8")
     if asked.most is not None and list(waiting(cases, results, asked.repeat)):
