@@ -37,7 +37,7 @@ _NAMES = [metric.name for metric in METRICS if metric.name != "error_rate"]
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key in both.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of order and load; random by default, and told.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
-@click.option("--insist", is_flag=True, help="Describe stored runs of different machines or versions all the same.")
+@click.option("--insist", is_flag=True, help="Describe stored runs that are not comparable all the same.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")

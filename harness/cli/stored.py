@@ -12,7 +12,8 @@ import click
 
 from harness.checks.judge import judge_trial
 from harness.errors import UsageError
-from harness.record import is_audit, read_manifest
+from harness.record import is_audit
+from harness.tuning.alike import unlike, unlike_trials
 from harness.tuning.metrics import METRICS, measure
 from reports.view import RunView, read_run
 from reports.words import counted, tally
@@ -23,14 +24,16 @@ def compare_stored(base: Path, new: Path, insist: bool, as_json: bool) -> int:
     for path in (base, new):
         if is_audit(path):
             raise UsageError(f"{path} is an audit; compare takes run directories.")
-    why_not = _unlike(read_manifest(base).facts, read_manifest(new).facts)
+    runs = [read_run(path.resolve(), judge_trial) for path in (base, new)]
+    trials = [[trial.record.trial for trial in run.trials] for run in runs]
+    why_not = [*unlike(runs[0].facts, runs[1].facts), *unlike_trials(*trials)]
     if why_not and not insist:
         message = f"The runs are not comparable: {'; '.join(why_not)}. --insist describes them all the same."
         if as_json:
             click.echo(json.dumps({"schema_version": 1, "error": {"kind": "inconclusive", "message": message}}))
         click.echo(f"shakedown: {message}", err=True)
         return 2
-    sides = [_described(read_run(path.resolve(), judge_trial)) for path in (base, new)]
+    sides = [_described(run) for run in runs]
     scenarios = [name for name in sides[0] if name in sides[1]]
     if not scenarios:
         raise UsageError("The two runs have no scenario in common.")
@@ -49,20 +52,6 @@ def compare_stored(base: Path, new: Path, insist: bool, as_json: bool) -> int:
             if any(both):
                 click.echo(f"    {metric.name:<12} BASE {_range(both[0])}   NEW {_range(both[1])}")
     return 0
-
-
-def _unlike(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What keeps two runs from being compared: another machine, another version, another app, another load."""
-    found = []
-    for name in ("host", "versions"):
-        before, after = base.get(name) or {}, new.get(name) or {}
-        keys = sorted({*before, *after})
-        changed = [key for key in keys if before.get(key) != after.get(key)]
-        found += [f"{key} was {before.get(key)} and is {after.get(key)}" for key in changed]
-    for name in ("app", "rate_rps"):
-        if base.get(name) != new.get(name):
-            found.append(f"{name} was {base.get(name)} and is {new.get(name)}")
-    return found
 
 
 def _described(run: RunView) -> dict[str, dict[str, Any]]:
