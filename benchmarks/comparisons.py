@@ -1,104 +1,275 @@
-"""Does `compare` cry wolf, and does it see a real change? Real trials of one configuration, drawn into comparisons.
+"""Does `compare` cry wolf, and does it see a real change? Real runs of one configuration, drawn into comparisons.
 
-    ./shakedown run baseline --repeat 60 --set load.rate_rps=50 --out runs/a-a        (about 20 minutes)
-    .venv/bin/python -m benchmarks.comparisons runs/a-a [--planted DIR] [--pairs 5] [--draws 2000]
+    .venv/bin/python -m benchmarks.comparisons [--blocks 30] [--most N] [--state FILE] [--report]
 
-Neighbours in time make a pair, as the blocks of a comparison do, in random order; some pairs are drawn into a
-comparison, which the code of `compare` judges. Without a change every answer but "no difference seen" is a false alarm
-(goal: at most 5 %). For the power each NEW value is raised by a fifth; with `--planted`, a second series of trials that
-were really slower, NEW is drawn from there, the trial that came nearest in order (goal: found in at least 90 %). Each
-share has its 95 % interval (Wilson), over the draws; trials of one machine and one hour are what they are drawn from.
+A block is three runs in random order: two of one configuration (the reference API asks its pricing stub for each
+request) and one whose stub takes longer by a fifth of the median response. Every run is a deployment of its own, with
+its own database, proxies and stub. Each result is kept in the state file as it comes, so that an interrupted series
+goes on where it was; `--most N` ends after N runs, with 2 while any is left.
+
+Comparisons are then drawn: five blocks each, BASE and NEW turned at random where both are the same. The code of
+`compare` judges them, and leaves out what it would leave out. Without a change every answer but "no difference seen" is
+a false alarm (goal: at most 5 %); with the change planted, the answer "worse" is wanted (goal: at least 90 %). Draws
+share their blocks, so the interval of a share is found by drawing the blocks themselves again, with repetition. A goal
+is missed when the interval contradicts it.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import json
+import os
 import random
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median, stdev
 
+from benchmarks.quick import commit
+from harness.checks.judge import judge_trial
 from harness.record import read_trial, trial_folders
+from harness.tuning.comparison import LEAST_PAIRS, Measured
 from harness.tuning.metrics import METRICS, Metric, measure
 from harness.tuning.paired import effect, judge
 
-PLANTED = 1.2
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / "runs" / "benchmark-comparisons.jsonl"
+RATE_RPS, BASELINE_S = 100, 5
+SERVICE_MS, PLANTED = 5.0, 0.2
+FALSE_ALARMS, POWER = 0.05, 0.9
+FIRST = -1
+DRAWS, AGAIN, DRAWS_AGAIN = 4000, 400, 200
 Pair = tuple[float, float]
+Draw = Callable[[random.Random], Sequence[Pair]]
+
+SCENARIO = f"""
+from harness.model.scenario import Scenario
+
+SCENARIO = Scenario("brief-baseline", "How fast is it when nothing is wrong?", baseline_s={BASELINE_S})
+"""
+TARGET = f"""
+[target]
+app = "target_api.main:app"
+workers = 2
+live = "/health"
+ready = "/ready"
+ready_needs = ["postgres"]
+setup = ["python -m alembic -c {ROOT}/target_api/alembic.ini upgrade head"]
+
+[target.env]
+PYTHONPATH = "{ROOT}"
+DATABASE_URL = "postgresql://{{postgres.user}}:{{postgres.password}}@{{postgres.host}}:{{postgres.port}}/{{postgres.database}}"
+PRICING_URL = "{{pricing.url}}"
+TOKEN_KEYS = "k1:{{secret.k1}}"
+DRAIN_DELAY_S = "0.5"
+
+[target.gunicorn]
+config = "{ROOT}/target_api/gunicorn.conf.py"
+
+[parts.postgres]
+
+[parts.pricing]
+kind = "http"
+
+[[parts.pricing.routes]]
+path = "/prices/*"
+json = {{ cents = 1200 }}
+latency_ms = LATENCY
+
+[load]
+rate_rps = {RATE_RPS}
+
+[[load.requests]]
+path = "/quotes/anchor"
+needs = ["pricing"]
+"""
 
 
-def values_of(run_dir: Path, metric: str) -> list[float]:
-    records = [read_trial(folder) for folder in trial_folders(run_dir)]
-    found = [measure(record) for record in records if record.whole]
-    return [each[metric] for each in found if each.get(metric, 0) > 0]
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run. `spoilt` are the premises by which `compare` would leave it out; without values it measured nothing."""
+
+    block: int
+    place: int
+    planted: bool
+    service_ms: float
+    commit: str
+    exit_code: int
+    values: Mapping[str, float] = field(default_factory=dict)
+    spoilt: Sequence[str] = ()
+
+    @property
+    def sound(self) -> bool:
+        return bool(self.values) and not self.spoilt
 
 
-def share(draw: Callable[[random.Random], Sequence[Pair]], metric: Metric, draws: int, wanted: set[str]) -> int:
-    """In how many of the draws the answer is one of those."""
-    hits = 0
-    for seed in range(draws):
-        pairs = draw(random.Random(seed))
-        found = effect([base for base, _ in pairs], [new for _, new in pairs])
+def order(block: int) -> list[bool]:
+    """Which of the three runs of a block is planted: random, and the same again; in the first block none is."""
+    runs = [False, False, block != FIRST]
+    random.Random(f"comparisons/{block}").shuffle(runs)
+    return runs
+
+
+def due(results: Sequence[Result], blocks: int) -> Iterator[tuple[int, int, bool]]:
+    done = {(each.block, each.place) for each in results}
+    for block in range(FIRST, blocks):
+        for place, planted in enumerate(order(block)):
+            if (block, place) not in done:
+                yield block, place, planted
+
+
+def planted_ms(results: Sequence[Result]) -> float:
+    """The stub's time with a fifth of the median response on top, as the runs before the first block had it."""
+    first = [each.values["p50_ms"] for each in results if each.block == FIRST and "p50_ms" in each.values]
+    if not first:
+        raise SystemExit("The runs before the first block measured nothing, so nobody knows what a fifth is.")
+    return SERVICE_MS + PLANTED * median(first)
+
+
+def run_one(block: int, place: int, planted: bool, service_ms: float) -> Result:
+    with tempfile.TemporaryDirectory(prefix="comparisons-") as name:
+        folder = Path(name)
+        (folder / "brief.py").write_text(SCENARIO)
+        (folder / "shakedown.toml").write_text(TARGET.replace("LATENCY", f"{service_ms:.3f}"))
+        words = ["run", str(folder / "brief.py"), "--target", str(folder / "shakedown.toml"), "--json", "--quiet"]
+        command = [sys.executable, "-m", "harness.cli.main", *words, "--seed", str(block), "--out", str(folder / "run")]
+        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        found = trial_folders(folder / "run") if (folder / "run" / "trials").is_dir() else []
+        records = [record for each in found if (record := read_trial(each)).whole]
+        measured = [Measured(measure(record), judge_trial(record)) for record in records]
+    values = dict(measured[0].values) if measured else {}
+    spoilt = [] if not measured or measured[0].sound else _spoilt(measured[0])
+    return Result(block, place, planted, service_ms, commit(), ended.returncode, values, spoilt)
+
+
+def _spoilt(measured: Measured) -> list[str]:
+    return [each.check for each in measured.verdict.verdicts if each.verdict == "inconclusive"] or ["starts"]
+
+
+def read_state(path: Path) -> list[Result]:
+    """The results so far; a line that was cut is left out."""
+    results = []
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        try:
+            results.append(Result(**json.loads(line)))
+        except ValueError:
+            continue
+    return results
+
+
+def keep(result: Result, path: Path) -> None:
+    """On a line of its own, also after a line that was cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            file.write(b"" if file.read() == b"\n" else b"\n")
+        file.write(json.dumps(asdict(result)).encode() + b"\n")
+
+
+def pairs_of(results: Sequence[Result], metric: str, planted: bool) -> list[Pair]:
+    """One for each block whose runs are sound: both of the plain ones, or the nearer plain one and the planted one."""
+    found = []
+    for block in sorted({each.block for each in results} - {FIRST}):
+        mine = [each for each in results if each.block == block and each.sound and each.values.get(metric, 0) > 0]
+        plain = [each for each in mine if not each.planted]
+        slower = [each for each in mine if each.planted]
+        if not planted and len(plain) == 2:
+            found.append((plain[0].values[metric], plain[1].values[metric]))
+        elif planted and plain and slower:
+            base = min(plain, key=lambda each: abs(each.place - slower[0].place))
+            found.append((base.values[metric], slower[0].values[metric]))
+    return found
+
+
+def share(draw: Draw, metric: Metric, wanted: set[str], draws: int, seed: str) -> float:
+    """In how many of the drawn comparisons the answer is one of those."""
+    rng, hits = random.Random(seed), 0
+    for _ in range(draws):
+        chosen = draw(rng)
+        found = effect([base for base, _ in chosen], [new for _, new in chosen])
         hits += judge(found, metric.better) in wanted
-    return hits
+    return hits / draws
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    z, p = 1.96, hits / n
-    middle, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n)
+def drawn(pairs: Sequence[Pair], count: int, turned: bool) -> Draw:
+    """So many of the pairs; equals are turned at random, for either could have been BASE."""
 
-
-def neighbours(values: Sequence[float]) -> list[Pair]:
-    return list(zip(values[::2], values[1::2], strict=False))
-
-
-def drawn(pairs: Sequence[Pair], count: int, factor: float) -> Callable[[random.Random], list[Pair]]:
-    """Pairs without a change between them, turned at random; NEW is made so much larger."""
-
-    def draw(rng: random.Random) -> list[Pair]:
+    def draw(rng: random.Random) -> Sequence[Pair]:
         chosen = rng.sample(pairs, count)
-        turned = [pair if rng.random() < 0.5 else pair[::-1] for pair in chosen]
-        return [(base, new * factor) for base, new in turned]
+        return [pair[::-1] if turned and rng.random() < 0.5 else pair for pair in chosen]
 
     return draw
 
 
-def matched(base: Sequence[float], new: Sequence[float], count: int) -> Callable[[random.Random], list[Pair]]:
-    pairs = list(zip(base, new, strict=False))
-    return lambda rng: rng.sample(pairs, count)
+def told(
+    pairs: Sequence[Pair], metric: Metric, wanted: set[str], count: int, turned: bool = False
+) -> tuple[float, float, float]:
+    """The share and its 95 % interval, over the blocks: what other series of as many blocks would have given."""
+    at = share(drawn(pairs, count, turned), metric, wanted, DRAWS, "once")
+    rng, found = random.Random("again"), []
+    for number in range(AGAIN):
+        again = [rng.choice(pairs) for _ in pairs]
+        found.append(share(drawn(again, count, turned), metric, wanted, DRAWS_AGAIN, str(number)))
+    found.sort()
+    return at, found[int(0.025 * AGAIN)], found[int(0.975 * AGAIN) - 1]
+
+
+def report(results: Sequence[Result], count: int) -> int:
+    spoilt = [each for each in results if not each.sound]
+    print(f"{len(results)} runs, commits: {', '.join(sorted({each.commit for each in results}))}")
+    for each in spoilt:
+        print(f"  left out: block {each.block}, run {each.place}: {', '.join(each.spoilt) or 'measured nothing'}")
+    missed, said = False, False
+    for metric in METRICS:
+        same, slower = pairs_of(results, metric.name, False), pairs_of(results, metric.name, True)
+        if min(len(same), len(slower)) < 2 * max(count, LEAST_PAIRS):
+            print(f"{metric.name}: {len(same)} and {len(slower)} pairs, too few")
+            continue
+        plain = [value for pair in same for value in pair]
+        ratios = [new / base for base, new in slower]
+        print(f"{metric.name}: {len(same)} pairs of equals, {len(slower)} with the change")
+        print(f"  spread of equal runs {stdev(plain) / (sum(plain) / len(plain)):.1%} (standard deviation / mean)")
+        low, middle, high = (value - 1 for value in (min(ratios), median(ratios), max(ratios)))
+        print(f"  the change in fact {middle:+.1%} (median; {low:+.1%} to {high:+.1%})")
+        alarms = told(same, metric, {"better", "worse"}, count, turned=True)
+        found = told(slower, metric, {"worse" if metric.better == "lower" else "better"}, count)
+        print(f"  false alarms {_percent(alarms)}, found {_percent(found)}; {count} pairs a comparison")
+        if metric.name == "p50_ms":
+            said, missed = True, alarms[1] > FALSE_ALARMS or found[2] < POWER
+    if said:
+        print(f"goals: at most {FALSE_ALARMS:.0%} and at least {POWER:.0%} on p50: {'missed' if missed else 'met'}")
+    return 2 if not said else 1 if missed else 0
+
+
+def _percent(found: tuple[float, float, float]) -> str:
+    return f"{found[0]:.1%} ({found[1]:.1%} to {found[2]:.1%})"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run_dir", type=Path)
-    parser.add_argument("--planted", type=Path, help="a run of the same trials that were really slower")
+    parser.add_argument("--blocks", type=int, default=30)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--most", type=int, help="so many runs, then end")
+    parser.add_argument("--state", type=Path, default=STATE)
+    parser.add_argument("--report", action="store_true", help="only print what the state file holds")
     asked = parser.parse_args()
-    failed = False
-    print(f"{'metric':<12} {'trials':>6}  {'false alarms':<26} {'+20 % found':<26}")
-    for metric in METRICS:
-        values = values_of(asked.run_dir, metric.name)
-        pairs = neighbours(values)
-        if len(pairs) < 2 * asked.pairs:
-            print(f"{metric.name:<12} {len(values):>6}  too few")
-            continue
-        alarms = share(drawn(pairs, asked.pairs, 1.0), metric, asked.draws, {"better", "worse"})
-        change = "worse" if metric.better == "lower" else "better"
-        seen = share(drawn(pairs, asked.pairs, PLANTED), metric, asked.draws, {change})
-        print(f"{metric.name:<12} {len(values):>6}  {told(alarms, asked.draws):<26} {told(seen, asked.draws):<26}")
-        if metric.name == "p50_ms":
-            failed = wilson(alarms, asked.draws)[0] > 0.05 or wilson(seen, asked.draws)[1] < 0.9
-        if asked.planted and (slower := values_of(asked.planted, metric.name)):
-            found = share(matched(values, slower, asked.pairs), metric, asked.draws, {change})
-            print(f"{'':<12} {len(slower):>6}  {'really slower, found:':<26} {told(found, asked.draws):<26}")
-    return 1 if failed else 0
-
-
-def told(hits: int, n: int) -> str:
-    low, high = wilson(hits, n)
-    return f"{hits / n:.1%} ({low:.1%} to {high:.1%})"
+    results = read_state(asked.state)
+    left = [] if asked.report else list(due(results, asked.blocks))
+    for block, place, planted in left[: asked.most]:
+        result = run_one(block, place, planted, planted_ms(results) if planted else SERVICE_MS)
+        results.append(result)
+        keep(result, asked.state)
+        p50 = result.values.get("p50_ms", float("nan"))
+        aside = f", left out for {', '.join(result.spoilt)}" if result.spoilt else ""
+        print(f"block {block}, run {place}{', planted' if planted else ''}: p50 {p50:.2f} ms{aside}", flush=True)
+    if not asked.report and any(due(results, asked.blocks)):
+        print(f"{len(results)} of {3 * (asked.blocks - FIRST)} runs so far")
+        return 2
+    return report(results, asked.pairs)
 
 
 if __name__ == "__main__":
