@@ -11,7 +11,7 @@ import click
 
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
-from harness.cli.results import show_search, write_reports
+from harness.cli.results import read_judged, show_search, write_reports
 from harness.cli.run import make_watcher
 from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_swept, held
@@ -87,8 +87,9 @@ def capacity(
     with held(run_dir):
         watcher = make_watcher(quiet, _ABOUT_S)
         conduct_swept(run, ledger, watcher, None, as_json, "")
-        write_reports(run_dir, watcher.verdicts, None)
-        return show_search(run_dir, as_json)
+        judged = read_judged(run_dir)
+        write_reports(judged, None)
+        return show_search(judged, as_json)
 
 
 def _search(run_dir: Path, target: Target, where: Range, seed: int) -> Iterator[tuple[Target, PlannedTrial]]:

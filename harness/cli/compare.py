@@ -11,7 +11,7 @@ import click
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
 from harness.cli.planned import show_plan
-from harness.cli.results import judge_run, show_comparison, write_reports
+from harness.cli.results import read_judged, show_comparison, write_reports
 from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
 from harness.cli.stored import compare_stored
 from harness.cli.sweep_asked import typed_settings
@@ -95,8 +95,9 @@ def compare(
     run = _run(planned, run_dir, used, asked, command)
     with held(run_dir):
         conduct_swept(run, ledger, make_watcher(quiet, left_s(run)), None, as_json, "")
-        write_reports(run_dir, judge_run(run_dir), None)
-        return show_comparison(run_dir, as_json)
+        judged = read_judged(run_dir)
+        write_reports(judged, None)
+        return show_comparison(judged, as_json)
 
 
 def _side(name: str, text: str, target_file: str | None, common: Mapping[str, Scalar]) -> Variation:

@@ -8,18 +8,18 @@ import click
 
 from harness.cli.results import (
     exit_code,
-    judge_run,
+    read_judged,
     run_directory,
     show,
     show_comparison,
     show_search,
     target_of,
+    write_junit,
     write_text,
 )
-from harness.record import is_audit, read_manifest
+from harness.record import is_audit
 from reports.capacity.view import is_search
 from reports.compare.view import is_comparison
-from reports.junit import junit_xml
 
 
 @click.command()
@@ -34,15 +34,14 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
     folder = run_directory(run_dir)
     if is_audit(folder):
         return _judge_audit(folder, as_json, junit)
-    verdicts = judge_run(folder)
-    if junit:
-        write_text(Path(junit), junit_xml(target_of(folder), verdicts))
-    if is_search(read_manifest(folder).facts):
-        return show_search(folder, as_json)
-    if is_comparison(read_manifest(folder).facts):
-        return show_comparison(folder, as_json)
-    show(folder, verdicts, as_json)
-    return exit_code(verdicts)
+    judged = read_judged(folder)
+    write_junit(judged, Path(junit) if junit else None)
+    if is_search(judged.facts):
+        return show_search(judged, as_json)
+    if is_comparison(judged.facts):
+        return show_comparison(judged, as_json)
+    show(judged, as_json)
+    return exit_code(judged)
 
 
 def _judge_audit(folder: Path, as_json: bool, junit: str | None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ import click
 from harness.checks.judge import judge_trial
 from harness.errors import MachineError, UsageError
 from harness.model.verdict import Outcome, TrialVerdict
-from harness.record import read_manifest, read_trial, trial_folders, write_verdict
+from harness.record import read_manifest, write_verdict
 from reports.capacity.document import capacity_document
 from reports.capacity.page import capacity_page
 from reports.capacity.text import capacity_text
@@ -28,46 +27,48 @@ from reports.sweep.page import sweep_page
 from reports.sweep.text import sweep_text
 from reports.sweep.view import is_sweep, view_sweep
 from reports.text import summarise
-from reports.view import read_run
+from reports.view import RunView, read_run
 
 EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
 
 
-def exit_code(verdicts: Sequence[TrialVerdict]) -> int:
-    return EXIT[run_verdict(verdicts)]
+def exit_code(run: RunView) -> int:
+    return EXIT[run_verdict(_verdicts(run))]
 
 
-def judge_run(run_dir: Path) -> list[TrialVerdict]:
-    """Every trial that began, judged from its record."""
-    return [judge_trial(read_trial(folder)) for folder in trial_folders(run_dir)]
+def read_judged(run_dir: Path) -> RunView:
+    """The whole run with every trial that began judged from its record: read once, for all that is told of it."""
+    return read_run(run_dir, judge_trial)
 
 
-def target_of(run_dir: Path) -> str:
-    return str(read_manifest(run_dir).facts.get("target", ""))
+def _verdicts(run: RunView) -> list[TrialVerdict]:
+    return [trial.verdict for trial in run.trials]
 
 
-def document(run_dir: Path, verdicts: Sequence[TrialVerdict]) -> dict[str, object]:
-    if is_search(read_manifest(run_dir).facts):
-        run = read_run(run_dir, judge_trial)
+def document(run: RunView) -> dict[str, object]:
+    if is_search(run.facts):
         return capacity_document(run, view_search(run))
-    if is_comparison(read_manifest(run_dir).facts):
-        run = read_run(run_dir, judge_trial)
+    if is_comparison(run.facts):
         return compare_document(run, view_comparison(run))
-    if is_sweep(read_manifest(run_dir).facts):
-        return sweep_document(view_sweep(read_run(run_dir, judge_trial)))
-    return run_document(str(run_dir), target_of(run_dir), verdicts)
+    if is_sweep(run.facts):
+        return sweep_document(view_sweep(run))
+    return run_document(run.run_dir, run.target, _verdicts(run))
 
 
-def write_reports(run_dir: Path, verdicts: Sequence[TrialVerdict], junit: Path | None) -> None:
+def write_reports(run: RunView, junit: Path | None) -> None:
     """verdict.json and report.html into the run directory, JUnit where it was asked for."""
-    write_verdict(run_dir, document(run_dir, verdicts))
-    write_page(run_dir, run_dir / "report.html")
-    if junit is not None:
-        write_text(junit, junit_xml(target_of(run_dir), verdicts))
+    run_dir = Path(run.run_dir)
+    write_verdict(run_dir, document(run))
+    write_page(run, run_dir / "report.html")
+    write_junit(run, junit)
 
 
-def write_page(run_dir: Path, path: Path) -> None:
-    run = read_run(run_dir, judge_trial)
+def write_junit(run: RunView, path: Path | None) -> None:
+    if path is not None:
+        write_text(path, junit_xml(run.target, _verdicts(run)))
+
+
+def write_page(run: RunView, path: Path) -> None:
     if is_search(run.facts):
         write_text(path, capacity_page(run, view_search(run)))
         path = path.with_name("trials.html")
@@ -85,42 +86,44 @@ def write_text(path: Path, text: str) -> None:
         raise MachineError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def show_comparison(run_dir: Path, as_json: bool) -> int:
+def show_comparison(run: RunView, as_json: bool) -> int:
     """As `show`, for a comparison; its exit code."""
-    run = read_run(run_dir, judge_trial)
     view = view_comparison(run)
     if as_json:
         click.echo(json.dumps(compare_document(run, view)))
     else:
-        click.echo(compare_text(view, str(run_dir), needs_ascii()), nl=False)
+        click.echo(compare_text(view, run.run_dir, needs_ascii()), nl=False)
     return EXIT[view.outcome]
 
 
-def show_search(run_dir: Path, as_json: bool) -> int:
+def show_search(run: RunView, as_json: bool) -> int:
     """As `show`, for a capacity search; its exit code."""
-    run = read_run(run_dir, judge_trial)
     view = view_search(run)
     if as_json:
         click.echo(json.dumps(capacity_document(run, view)))
     else:
-        click.echo(capacity_text(view, str(run_dir), run.target, needs_ascii()), nl=False)
+        click.echo(capacity_text(view, run.run_dir, run.target, needs_ascii()), nl=False)
     return EXIT[view.outcome]
+
+
+def target_of(run_dir: Path) -> str:
+    return str(read_manifest(run_dir).facts.get("target", ""))
 
 
 def needs_ascii() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
 
-def show(run_dir: Path, verdicts: Sequence[TrialVerdict], as_json: bool) -> None:
+def show(run: RunView, as_json: bool) -> None:
     """The result on stdout: one JSON document, or the summary for a person."""
     if as_json:
-        click.echo(json.dumps(document(run_dir, verdicts)))
+        click.echo(json.dumps(document(run)))
         return
-    stream, plain = sys.stdout, needs_ascii()
-    if is_sweep(read_manifest(run_dir).facts):
-        click.echo(sweep_text(view_sweep(read_run(run_dir, judge_trial)), plain), nl=False)
+    plain = needs_ascii()
+    if is_sweep(run.facts):
+        click.echo(sweep_text(view_sweep(run), plain), nl=False)
         return
-    text = summarise(str(run_dir), target_of(run_dir), verdicts, color=stream.isatty(), ascii_only=plain)
+    text = summarise(run.run_dir, run.target, _verdicts(run), color=sys.stdout.isatty(), ascii_only=plain)
     click.echo(text, nl=False)
 
 

@@ -17,7 +17,7 @@ from harness.checks.judge import judge_trial
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
 from harness.cli.live import OnTerminal, Plain, Quiet
 from harness.cli.planned import show_plan
-from harness.cli.results import exit_code, show, write_reports
+from harness.cli.results import exit_code, read_judged, show, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
 from harness.faults import spec_of, unable
 from harness.load.generator import LOOPBACK, MAX_LOCAL, OURS_ALONE, WEB_PORT, Generator, read_bind
@@ -116,13 +116,13 @@ def run(
         failure, interrupted = conduct(lambda: run_campaign(facts, Spawner(ledger), watcher), ledger)
     if interrupted:
         raise Interrupted(f"interrupted; the record so far is in {run_dir}", interrupted)
-    verdicts: list[TrialVerdict] = watcher.verdicts
     if failure is not None:
-        show_so_far(run_dir, verdicts, junit, as_json)
+        show_so_far(run_dir, watcher.verdicts, junit, as_json)
         raise failure
-    write_reports(run_dir, verdicts, junit)
-    show(run_dir, verdicts, as_json)
-    return exit_code(verdicts)
+    judged = read_judged(run_dir)
+    write_reports(judged, junit)
+    show(judged, as_json)
+    return exit_code(judged)
 
 
 def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, seed: int) -> list[str]:
@@ -162,9 +162,10 @@ def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None,
     if not verdicts:
         return
     with contextlib.suppress(MachineError):
-        write_reports(run_dir, verdicts, junit)
-    if not as_json:
-        show(run_dir, verdicts, as_json)
+        judged = read_judged(run_dir)
+        if not as_json:
+            show(judged, as_json)
+        write_reports(judged, junit)
 
 
 def choose_scenarios(names: Sequence[str]) -> list[Scenario]:

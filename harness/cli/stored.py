@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from harness.checks.judge import judge_trial
+from harness.cli.results import read_judged
 from harness.errors import UsageError
 from harness.record import is_audit
 from harness.tuning.alike import unlike, unlike_trials
 from harness.tuning.metrics import METRICS, measure
-from reports.view import RunView, read_run
+from reports.view import RunView
 from reports.words import counted, tally
 
 
@@ -24,7 +24,7 @@ def compare_stored(base: Path, new: Path, insist: bool, as_json: bool) -> int:
     for path in (base, new):
         if is_audit(path):
             raise UsageError(f"{path} is an audit; compare takes run directories.")
-    runs = [read_run(path.resolve(), judge_trial) for path in (base, new)]
+    runs = [read_judged(path.resolve()) for path in (base, new)]
     trials = [[trial.record.trial for trial in run.trials] for run in runs]
     why_not = [*unlike(runs[0].facts, runs[1].facts), *unlike_trials(*trials)]
     if why_not and not insist:

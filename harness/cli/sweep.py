@@ -9,7 +9,7 @@ import click
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
 from harness.cli.planned import show_plan
-from harness.cli.results import exit_code, judge_run, show, write_reports
+from harness.cli.results import exit_code, read_judged, show, write_reports
 from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
 from harness.cli.sweep_asked import Asked, asked_before, asked_now, sweep_command, sweep_facts
 from harness.cli.swept import conduct_swept, finished_trials, held, left_s
@@ -81,10 +81,10 @@ def sweep(
         conduct_swept(
             run, ledger, make_watcher(quiet, left_s(run)), junit, as_json, f"shakedown sweep --resume {run_dir}"
         )
-        verdicts = judge_run(run_dir)
-        write_reports(run_dir, verdicts, junit)
-        show(run_dir, verdicts, as_json)
-        return exit_code(verdicts)
+        judged = read_judged(run_dir)
+        write_reports(judged, junit)
+        show(judged, as_json)
+        return exit_code(judged)
 
 
 def _plan(asked: Asked) -> SweepPlan:
