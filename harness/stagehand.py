@@ -112,7 +112,7 @@ class Stagehand:
             ledger=target.ledger is not None,
             slo=target.slo,
             limits=limits,
-            known_limits=prepared.server.limits_for(prepared.resolution.versions),
+            known_limits=prepared.server.limits_for(prepared.resolution.versions, prepared.resolution.flags),
         )
 
     def start_server(self, prepared: Prepared, clock: Clock, log: Path) -> ProcessDeployment:

@@ -1,9 +1,8 @@
-"""What a server is known for, told apart from what the app does: a failure within those bounds passes with a note.
+"""What a server is known for, told apart from what the app does: what stays within those bounds passes with a note.
 
 The same check judges once more, without what the limits account for. If it passes then, the server is why; else the
-failure stands as it was. The bounds are tight, so that anything worse still fails. A server that ends when it need not,
-or that cuts what it has in hand at each deploy, is no small thing, and no note makes that a pass: the failure stands,
-and names the server and what helps.
+failure stands as it was. The bounds are tight, so that anything worse still fails. Where users pay for a limit, as for
+a whole server that ends with one worker, the note says what helps.
 """
 
 from __future__ import annotations
@@ -24,9 +23,11 @@ from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import Check
-from .facts.troubles import Trouble, troubles
+from .facts.troubles import Trouble, first_bite_ns, troubles
 
 _SLACK_NS = 2_000_000_000
+_OF_WHAT_FOLLOWS = ("recovers", "graceful-shutdown")
+Pairs = Sequence[tuple[KnownLimit, Trouble]]
 
 
 def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Verdict) -> Verdict:
@@ -34,50 +35,48 @@ def unless_known(record: TrialRecord, limits: Limits, check: Check, verdict: Ver
 
     Also what was inconclusive because the machine was busy: what is left without the limits is then asked.
     """
+    if verdict.verdict == "pass":
+        return verdict
     pairs = [
         (known, trouble)
         for known in record.trial.known_limits
         for trouble in troubles(record)
         if check.name in known.checks and trouble.id == known.fault
     ]
-    if verdict.verdict == "pass":
-        return verdict
-    if not _explain(record, limits, check, pairs):
-        return _for_the_server(record, limits, check, verdict, pairs) if verdict.verdict == "fail" else verdict
-    why = f"{verdict.why} It is a known limit of the server: {_told([known for known, _ in pairs])}."
-    return replace(verdict, verdict="pass", why=why, attributed_to="server", advice="")
-
-
-def _explain(record: TrialRecord, limits: Limits, check: Check, pairs: Sequence[tuple[KnownLimit, Trouble]]) -> bool:
-    """Would the check pass without what the limits account for? Being away until the lift accounts for all of it."""
-    if any(known.shows == "away" for known, _ in pairs):
-        return all(trouble.lifted is not None and bool(trouble.lifted.evidence.get("ended")) for _, trouble in pairs)
-    spared = record
-    for known, trouble in pairs:
-        spared = _without(spared, known, trouble)
-    return spared is not record and check.judge(spared, limits).verdict == "pass"
-
-
-def _for_the_server(
-    record: TrialRecord,
-    limits: Limits,
-    check: Check,
-    verdict: Verdict,
-    pairs: Sequence[tuple[KnownLimit, Trouble]],
-) -> Verdict:
-    """The failure, as the server's where it did what it is known for; the app had no part in that."""
-    known = [known for known, trouble in pairs if known.shows == "end" and _ended(record, trouble)]
-    known += [
-        each
-        for each, trouble in pairs
-        if each.shows == "share" and check.judge(_without_share(record, trouble), limits).verdict == "pass"
-    ]
-    if _left_early(record):  # each trial ends with SIGTERM, whatever its faults are
-        known += [each for each in record.trial.known_limits if each.shows == "cut" and verdict.check in each.checks]
+    known = _cutting(record, verdict) or _ending(record, limits, check, pairs) or _sparing(record, limits, check, pairs)
     if not known:
         return verdict
-    why = f"{verdict.why} The server is known for that: {_told(known)}."
-    return replace(verdict, why=why, attributed_to="server", advice=known[0].advice)
+    told = "; ".join(f"{each.says} ({each.versions}, {each.source})" for each in known)
+    why = f"{verdict.why} It is a known limit of the server: {told}."
+    advice = next((each.advice for each in known if each.advice), "")
+    return replace(verdict, verdict="pass", why=why, attributed_to="server", advice=advice)
+
+
+def _cutting(record: TrialRecord, verdict: Verdict) -> list[KnownLimit]:
+    """Each trial ends with SIGTERM, whatever its faults are."""
+    if verdict.verdict != "fail" or not _left_early(record):
+        return []
+    return [each for each in record.trial.known_limits if each.shows == "cut" and verdict.check in each.checks]
+
+
+def _ending(record: TrialRecord, limits: Limits, check: Check, pairs: Pairs) -> list[KnownLimit]:
+    """A server that has ended explains whatever came later; what was before any fault has to be well."""
+    known = [known for known, trouble in pairs if known.shows == "end" and _ended(record, trouble)]
+    if known and check.name not in _OF_WHAT_FOLLOWS and check.judge(_before(record), limits).verdict != "pass":
+        return []
+    return known
+
+
+def _sparing(record: TrialRecord, limits: Limits, check: Check, pairs: Pairs) -> list[KnownLimit]:
+    """Would the check pass without what the limits account for? Being away until the lift accounts for all of it."""
+    known = [known for known, _ in pairs]
+    if any(each.shows == "away" for each in known):
+        away = all(trouble.lifted is not None and bool(trouble.lifted.evidence.get("ended")) for _, trouble in pairs)
+        return known if away else []
+    spared = record
+    for each, trouble in pairs:
+        spared = _without(spared, each, trouble)
+    return known if spared is not record and check.judge(spared, limits).verdict == "pass" else []
 
 
 def _ended(record: TrialRecord, trouble: Trouble) -> bool:
@@ -86,6 +85,14 @@ def _ended(record: TrialRecord, trouble: Trouble) -> bool:
         return False
     late = [seen for seen in record.of(WorkersSeen) if seen.done_ns > trouble.applied.done_ns + _SLACK_NS]
     return bool(late) and not any(seen.pids for seen in late)
+
+
+def _before(record: TrialRecord) -> TrialRecord:
+    """The record up to the first fault: that of a trial in which nothing is broken."""
+    end_ns = first_bite_ns(record) or record.last_ns
+    trial = replace(record.trial, scenario=replace(record.trial.scenario, faults=(), ready="up"))
+    seen = tuple(each for each in record.observations if each.done_ns <= end_ns)
+    return replace(record, trial=trial, observations=seen, samples=record.samples[ends_ns(record.samples) <= end_ns])
 
 
 def _left_early(record: TrialRecord) -> bool:
@@ -116,14 +123,12 @@ def _without_share(record: TrialRecord, trouble: Trouble) -> TrialRecord:
     return replace(record, observations=tuple(seen for seen in record.observations if id(seen) not in hung))
 
 
-def _told(known: Sequence[KnownLimit]) -> str:
-    return "; ".join(f"{each.says} ({each.versions}, {each.source})" for each in known)
-
-
 def _without(record: TrialRecord, known: KnownLimit, trouble: Trouble) -> TrialRecord:
     """The record without what a limit accounts for; the record itself where there is more than it allows."""
-    if known.shows in ("end", "cut", "share"):
+    if known.shows in ("end", "cut"):
         return record
+    if known.shows == "share":
+        return _without_share(record, trouble)
     if known.shows == "unseen":
         settings = replace(record.trial.server_settings, stuck_timeout_s=None)
         return replace(record, trial=replace(record.trial, server_settings=settings))

@@ -26,6 +26,7 @@ _LINES = (
 
 
 _SHARE = "each worker listens on a socket of its own, and one that stands still goes on being handed new connections"
+_OF_AN_END = ("readiness-flips", "recovers", "no-stuck-workers", "graceful-shutdown", "error-budget", "latency-slo")
 _LIMITS = (
     *(
         KnownLimit(
@@ -42,11 +43,12 @@ _LIMITS = (
     ),
     KnownLimit(
         fault="worker.kill",
-        checks=("readiness-flips", "recovers", "graceful-shutdown", "error-budget", "latency-slo"),
+        checks=_OF_AN_END,
         shows="end",
         says="one worker that dies ends the whole server, unless respawn_failed_workers is set",
         versions="granian ~=2.8.9",
         source="F08",
+        unless="--respawn-failed-workers",
         advice="Set respawn_failed_workers = true in [target.granian], and --respawn-failed-workers where it is"
         " deployed.",
     ),

@@ -19,10 +19,11 @@ from harness.servers.server import Note, Server, is_helper, read_line
 _LINES = (("boot-failed", re.compile(r"LifespanFailureError|LifespanTimeoutError|NoAppError")),)
 
 
+_OF_AN_END = ("readiness-flips", "recovers", "no-stuck-workers", "graceful-shutdown", "error-budget", "latency-slo")
 _LIMITS = (
     KnownLimit(
         fault="worker.kill",
-        checks=("readiness-flips", "recovers", "graceful-shutdown", "error-budget", "latency-slo"),
+        checks=_OF_AN_END,
         shows="end",
         says="one worker that dies ends the whole server, with exit code 0",
         versions="hypercorn ~=0.18.0",

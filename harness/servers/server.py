@@ -60,9 +60,9 @@ class Server:
             return f"{self.id} with one worker has no supervisor"
         return "" if operation in self.takes else f"{self.id} knows no signal for it"
 
-    def limits_for(self, versions: Mapping[str, str]) -> tuple[KnownLimit, ...]:
-        """The known limits that were seen with these versions of its programs."""
-        return tuple(limit for limit in self.known_limits if limit.holds_for(versions))
+    def limits_for(self, versions: Mapping[str, str], flags: Sequence[str] = ()) -> tuple[KnownLimit, ...]:
+        """The known limits that were seen with these versions of its programs, where its flags do not mend them."""
+        return tuple(limit for limit in self.known_limits if limit.holds_for(versions, flags))
 
     def options(self, target: Target, config: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The options of the target file, then those of a trial's configuration (`gunicorn.timeout`)."""
