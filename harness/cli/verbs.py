@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "compare": "compare",
     "capacity": "capacity",
     "audit": "audit",
+    "history": "history",
     "judge": "judge",
     "report": "report",
     "export": "export",

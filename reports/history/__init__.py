@@ -1,0 +1,1 @@
+"""Kept runs, night after night."""
