@@ -239,7 +239,9 @@ class Conductor:
         length += sum(self._grace_s() + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
         segments = segments_of(self.trial.shape, self.trial.rate_rps, length)
         where, spec, shape = deployment.ingress, self.rig.target.load, self.trial.shape
-        profile = make_profile(self.trial, self.hand.varied, where, segments, spec.connections, shape, spec.values)
+        profile = make_profile(
+            self.trial, self.hand.varied, where, segments, spec.connections, shape, spec.values, spec.pre_connect
+        )
         await load.prepare(profile, self.writer.samples)
         await load.start()
         await asyncio.sleep(timeline.WARMUP_S)

@@ -32,6 +32,7 @@ def make_profile(
     connections: int,
     shape: LoadShape = STEADY,
     values: str = "",
+    pre_connect: bool = False,
 ) -> Profile:
     """The load of a trial against its ingress; `lines` are its requests with their token filled in."""
     return Profile(
@@ -47,6 +48,7 @@ def make_profile(
         arrivals="uniform" if isinstance(shape, Replayed) else shape.arrivals,
         replay=shape.file if isinstance(shape, Replayed) else "",
         values=values,
+        preconnect=pre_connect,
     )
 
 

@@ -31,7 +31,10 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo, root: 
             f" the deadline holds; accepted: more than {slo.deadline_s:g}",
         )
     connections = table.whole("connections", 0, 0, MAX_CONNECTIONS)
+    pre_connect = table.truth("pre_connect", False)
     flow = read_flow(table, root)
+    if pre_connect and flow is not None:
+        table.wrong("pre_connect", "stands beside locustfile, whose users connect as they come; accepted: without it")
     values, first = read_values(table, root, requests)
     table.done()
     default = _line_of(name=f"GET {live}", path=live)
@@ -45,6 +48,7 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo, root: 
         flow=flow,
         values=values,
         varied=requests if values else (),
+        pre_connect=pre_connect,
     )
 
 

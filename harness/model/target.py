@@ -65,6 +65,7 @@ class LoadSpec:
 
     With a `flow` the rate is that of its tasks, and `requests` are what probes of ours may ask. `values` is a CSV file
     of which each arrival takes a row: `varied` are then the lines before that, `requests` those of the first row.
+    `pre_connect` opens connections before the start, as many as the rate needs for answers within 0.1 s.
     """
 
     rate_rps: float | None = None
@@ -75,6 +76,7 @@ class LoadSpec:
     flow: FlowSpec | None = None
     values: str = ""
     varied: tuple[RequestLine, ...] = ()
+    pre_connect: bool = False
 
     @property
     def lines(self) -> tuple[RequestLine, ...]:

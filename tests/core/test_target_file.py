@@ -42,6 +42,7 @@ latency_ms = 5
 [load]
 rate_rps = 20
 connections = 64
+pre_connect = true
 [[load.requests]]
 path = "/carts"
 weight = 3
@@ -112,7 +113,7 @@ def test_the_whole_file_is_read(load):
     assert json.loads(write.expect_json) == {"ok": True}
     assert ("Content-Type", "application/json") in write.headers
     assert (remove.name, remove.stores) == ("deletion", False)
-    assert (target.load.timeout_s, target.load.connections) == (7, 64)
+    assert (target.load.timeout_s, target.load.connections, target.load.pre_connect) == (7, 64, True)
     assert (target.ready_probe.period_s, target.ready_probe.failure_threshold, target.live_probe.period_s) == (
         0.5,
         2,

@@ -26,6 +26,7 @@ LEAST = '[target]\napp = "app.main:app"\n[load]\n'
         ('locustfile = "x.py"\nusers = 5', ["load.users is for the closed model"]),
         ('locustfile = "x.py"\nmodel = "closed"\nusers = 5\nrate_rps = 10', ["load.rate_rps", "has no rate"]),
         ('locustfile = "x.py"\nmodel = "closed"\nusers = 5\nshape = "poisson"', ["load.shape", "has no rate"]),
+        ('locustfile = "x.py"\npre_connect = true', ["load.pre_connect stands beside locustfile"]),
     ],
 )
 def test_what_does_not_go_together_is_told(said: str, told: list[str], tmp_path: Path) -> None:
