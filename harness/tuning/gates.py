@@ -5,7 +5,8 @@ late requests left, the arrivals that it came to too late, the CPU that it used 
 loop, the rate that it reached; and what others used of the machine meanwhile.
 
 How late a request left holds the wait for a free connection too, which is the service's doing: windows in which
-something waited for one are left out of lag and rate.
+something waited for one are left out of lag and rate. An overloaded service may leave none: then those two are not
+known, which is no proof against the generator.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class Gate:
     def holds(self) -> bool:
         return self.value is not None and self.value <= self.limit
 
+    @property
+    def is_broken(self) -> bool:
+        """Its figure is known, and over the limit."""
+        return self.value is not None and self.value > self.limit
+
 
 def gates(record: TrialRecord, span: Span) -> tuple[Gate, ...]:
     """All of them, over one stretch of a trial."""
@@ -66,8 +72,13 @@ def gates(record: TrialRecord, span: Span) -> tuple[Gate, ...]:
 
 
 def broken(record: TrialRecord, span: Span) -> str:
-    """What does not hold, in words; empty when all do."""
-    return "; ".join(gate.says for gate in gates(record, span) if not gate.holds)
+    """What is known to be out of order, in words; empty when nothing is."""
+    return "; ".join(gate.says for gate in gates(record, span) if gate.is_broken)
+
+
+def unknown(record: TrialRecord, span: Span) -> str:
+    """What cannot be said, in words."""
+    return "; ".join(gate.says for gate in gates(record, span) if gate.value is None)
 
 
 def _unhindered(due: Rows, sums: Sequence[LoadSummed]) -> Rows:

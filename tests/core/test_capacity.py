@@ -9,6 +9,7 @@ import pytest
 from record_builder import Done, Story
 
 from harness.checks.judge import judge_trial
+from harness.model.cpu_map import plan_cpus
 from harness.model.observation import LoadSummed, MachineSampled
 from harness.model.record import TrialRecord
 from harness.model.request import RequestLine
@@ -76,15 +77,26 @@ def with_foreign(record: TrialRecord, share: float) -> TrialRecord:
         replace(each, foreign_cpu_share=share) if isinstance(each, MachineSampled) else each
         for each in record.observations
     ]
-    return replace(record, observations=tuple(seen))
+    return replace(record, observations=tuple(seen), trial=replace(record.trial, cpus=plan_cpus(range(4), 4.0)))
 
 
 def test_a_break_that_may_be_ours_or_a_neighbours_is_none() -> None:
-    assert "load generator used 95%" in holds(with_sums(trial(slow), 0.95)).why
+    assert "generator used 95%" in holds(with_sums(trial(slow), 0.95)).why
     assert holds(with_sums(trial(slow), 0.95)).result == "invalid"
-    assert holds(with_foreign(trial(slow), 0.4)).result == "invalid"
+    assert holds(with_foreign(trial(slow), 0.05)).result == "invalid"
+    assert holds(with_foreign(trial(slow), 0.03)).result == "broke"
+    assert holds(with_foreign(trial(), 0.05)).result == "held"
     assert holds(with_sums(trial(slow), 0.5)).result == "broke"
     assert holds(with_sums(trial(), 0.95)).result == "held", "what held in spite of it has held"
+
+
+def test_what_cannot_be_said_of_the_generator_does_not_undo_a_break() -> None:
+    """In no window was there a time in which nothing waited for a connection."""
+    record = with_sums(trial(slow), 0.5)
+    full = [replace(seen, waiting=9) if isinstance(seen, LoadSummed) else seen for seen in record.observations]
+    found = holds(replace(record, observations=tuple(full)))
+    assert found.result == "broke"
+    assert "not known of the generator: only 0 requests left unhindered" in found.why
 
 
 def test_what_was_cut_or_hardly_loaded_says_nothing() -> None:
@@ -141,4 +153,4 @@ def test_a_search_that_was_cut_off_is_inconclusive() -> None:
     assert view_search(searched()).outcome == "inconclusive"
     spoilt = with_sums(trial(slow), 0.95)
     told = view_search(searched(spoilt, spoilt, spoilt)).told
-    assert "load generator used 95%" in told
+    assert "generator used 95%" in told

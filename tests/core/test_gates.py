@@ -10,7 +10,7 @@ from harness.model.cpu_map import plan_cpus
 from harness.model.observation import LoadSummed, MachineSampled
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import Outcome
-from harness.tuning.gates import broken, gates
+from harness.tuning.gates import broken, gates, unknown
 
 S = 1_000_000_000
 SPAN = Span(4 * S, 12 * S)
@@ -92,6 +92,7 @@ def test_a_short_peak_of_cpu_is_seen() -> None:
 
 def test_what_is_not_known_does_not_hold() -> None:
     silent = replace(record_of(told=[]), trial=replace(Story(BASELINE).trial(), cpus=None))
-    unknown = {gate.name for gate in gates(silent, SPAN) if gate.value is None}
-    assert unknown == names(silent) == {"send lag", "rate reached", "generator CPU", "loop lag", "foreign CPU"}
-    assert "did not say" in broken(silent, SPAN)
+    unsaid = {gate.name for gate in gates(silent, SPAN) if gate.value is None}
+    assert unsaid == names(silent) == {"send lag", "rate reached", "generator CPU", "loop lag", "foreign CPU"}
+    assert "did not say" in unknown(silent, SPAN)
+    assert broken(silent, SPAN) == "", "nor is it proof of disorder"
