@@ -163,12 +163,18 @@ def _members(group: frozenset[Outcome]) -> NDArray[np.bool_]:
 
 def nearest_rank(values: NDArray[np.int64], per_mille: int) -> int:
     """The smallest value that at least `per_mille` of 1,000 do not exceed. There must be values."""
+    return nearest_ranks(values, per_mille)[0]
+
+
+def nearest_ranks(values: NDArray[np.int64], *per_mille: int) -> tuple[int, ...]:
+    """Several at the price of little more than one."""
     if not len(values):
         raise ValueError("a quantile of nothing")
-    if not 0 < per_mille <= 1000:
-        raise ValueError(f"per_mille lies between 1 and 1000, not {per_mille}")
-    rank = -(-per_mille * len(values) // 1000)
-    return int(np.partition(values, rank - 1)[rank - 1])
+    for each in per_mille:
+        if not 0 < each <= 1000:
+            raise ValueError(f"per_mille lies between 1 and 1000, not {each}")
+    places = [-(-each * len(values) // 1000) - 1 for each in per_mille]
+    return tuple(np.partition(values, places)[places].tolist())
 
 
 def rows_from_bytes(data: bytes | bytearray) -> Rows:

@@ -27,12 +27,13 @@ class Alarm:
         self._spec = _TimerSpec()
 
     def set(self, at_ns: int) -> None:
-        """Ring at a moment of time.monotonic_ns; one that is over rings at once."""
+        """Ring at a moment of time.monotonic_ns; one that is over rings at once. It forgets that it has rung."""
         value = self._spec.value
         value.seconds, value.nanoseconds = divmod(max(at_ns, 1), _SECOND)
         self._libc.timerfd_settime(self.fd, _ABSOLUTE, ctypes.byref(self._spec), None)
 
     def clear(self) -> None:
+        """Forget that it has rung."""
         try:
             os.read(self.fd, 8)
         except BlockingIOError:

@@ -29,11 +29,11 @@ from harness.load.messages import LoadSum
 from harness.load.profile import Profile
 from harness.load.replay import open_schedule
 from harness.load.row_writer import RowWriter
-from harness.load.schedule import BLOCK
 from harness.load.values import Requests
 from harness.model.rows import UNKNOWN_NS, Outcome
 
 _BURST = 64  # arrivals sent before answers are looked at again
+_AT_ONCE = 512  # arrivals made ready at a time: a tenth of a millisecond, in which nothing is sent
 _TICK_S = 0.01
 _TICKS_PER_FLUSH = 10
 _SECOND = 1_000_000_000
@@ -135,25 +135,24 @@ class Engine:
     # What sends.
 
     def _ring(self) -> None:
-        assert self._alarm is not None
-        self._alarm.clear()
-        self._pump()
+        if not self._pump() and self._alarm is not None:
+            self._alarm.clear()
 
-    def _pump(self) -> None:
-        """Everything that is due, in bursts: between them answers are read."""
+    def _pump(self) -> bool:
+        """Everything that is due, in bursts: between them answers are read. Whether the alarm is set anew."""
         serve = self._pool.serve
         now = _now()
         if now > self._lease_ns:
             self.stop("lease", _LAST_BREATH_S)
         for _ in range(_BURST):
             if self._stopping or not self._refill():
-                return
+                return False
             k, intended, endpoint = self._block[-1]
             if intended > now:
                 now = _now()
                 if intended > now:
                     self._set_alarm()
-                    return
+                    return True
             self._block.pop()
             self._next = k + 1
             if now - intended > self._late_ns:
@@ -161,11 +160,12 @@ class Engine:
             else:
                 serve((k, intended, endpoint))
         asyncio.get_running_loop().call_soon(self._pump)
+        return False
 
     def _refill(self) -> bool:
         """The next arrivals of ours, last one first; False when there are none."""
         while not self._block and self._ahead < self.arrivals:
-            part = self._schedule.arrivals(self._ahead, self._ahead + BLOCK)
+            part = self._schedule.arrivals(self._ahead, self._ahead + _AT_ONCE)
             self._ahead = part.first + len(part)
             numbers = self._epochs.share(self._me, part.first, self._ahead)
             times = (part.intended_ns[numbers - part.first] + self._t0).tolist()
