@@ -132,6 +132,62 @@ def test_each_way_to_fail_has_its_own_outcome_with_either_client(tmp_path: Path)
     asyncio.run(scene())
 
 
+ALWAYS_OK = """
+from locust import FastHttpUser, task
+
+class Asks(FastHttpUser):
+    @task
+    def ask(self):
+        self.client.get("/ok")
+"""
+CUT = {
+    Outcome.RESET_FRESH,
+    Outcome.RESET_REUSED,
+    Outcome.EOF_FRESH,
+    Outcome.EOF_REUSED,
+    Outcome.RESET_HEADERS,
+    Outcome.EOF_HEADERS,
+}
+
+
+def test_codes_balance_through_a_server_that_hangs_ends_and_comes_back(tmp_path: Path) -> None:
+    """Mute from 0.6 s on, gone at 1.2 s with all that it had in hand, and there again at 1.8 s."""
+
+    async def scene() -> None:
+        server = FaultServer()
+        listening = await asyncio.start_server(server.accept, "127.0.0.1", 0)
+        server.port = listening.sockets[0].getsockname()[1]
+
+        async def fault(_driver: LoadDriver, t0: int) -> None:
+            nonlocal listening
+            server.stalled = (t0 + 600 * MS, t0 + 3600 * 1000 * MS)
+            await asyncio.sleep((t0 + 1200 * MS - time.monotonic_ns()) / 1e9)
+            listening.close()
+            await server.close()
+            server.stalled = (0, 0)
+            await asyncio.sleep(0.6)
+            listening = await asyncio.start_server(server.accept, "127.0.0.1", server.port)
+
+        profile = profile_for(server, duration_s=4, rate_rps=100, late_s=30.0)
+        _, rows, lines, arrivals = await run_flow(profile, tmp_path, ALWAYS_OK, fault)
+        listening.close()
+        await server.close()
+        seen = Counter(dict.fromkeys((Outcome.OK, Outcome.REFUSED), 0))
+        for (_, _, code), count in counted(rows, lines).items():
+            seen[code] += count
+        cut = sum(seen[code] for code in CUT)
+        assert set(seen) <= {Outcome.OK, Outcome.REFUSED} | CUT
+        assert seen[Outcome.OK] + seen[Outcome.REFUSED] + cut == arrivals == len(rows)
+        assert seen[Outcome.OK] >= 100
+        assert seen[Outcome.REFUSED] >= 10
+        assert cut >= 30
+        assert seen[Outcome.OK] <= server.seen["/ok"] <= seen[Outcome.OK] + cut, "what was refused never arrived"
+        late = rows[rows["intended"] >= rows["intended"].max() - 300 * MS]
+        assert set(late["code"].tolist()) == {Outcome.OK}
+
+    asyncio.run(scene())
+
+
 def test_a_stall_is_seen_by_every_task_that_was_due(tmp_path: Path) -> None:
     source = """
 from locust import FastHttpUser, task
