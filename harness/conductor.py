@@ -54,6 +54,7 @@ from harness.probes import (
     PinnedProbes,
     Probe,
     Watch,
+    read_session_limits,
     take_stack,
 )
 from harness.probes.inflight import FIRST_KEY
@@ -231,6 +232,9 @@ class Conductor:
         scenario = self.trial.scenario
         self._phase("warmup", timeline.WARMUP_S)
         self._lines = await self.hand.lines(deployment)
+        for name, database in self.prepared.databases.items():
+            server = self.rig.postgres[name]
+            await read_session_limits(self._watch(deployment), name, server.address, database, server.mark)
         self._start_probes(deployment)
         load = self._need_load()
         length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
@@ -356,7 +360,9 @@ class Conductor:
             await asyncio.sleep(0.1)
 
     def _grace_s(self) -> float:
-        """How long the server may take to end before it is killed."""
+        """How long the server may take to end before it is killed: what the target declares, or enough for it."""
+        if self.trial.termination_s is not None:
+            return self.trial.termination_s
         graceful_s = self.trial.server_settings.graceful_s
         return (DEFAULT_GRACE_S if graceful_s is None else graceful_s) + self.trial.limits.grace_slack_s + 1.0
 

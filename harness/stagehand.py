@@ -113,6 +113,7 @@ class Stagehand:
             slo=target.slo,
             limits=limits,
             known_limits=prepared.server.limits_for(prepared.resolution.versions, prepared.resolution.flags),
+            termination_s=target.termination_s,
         )
 
     def start_server(self, prepared: Prepared, clock: Clock, log: Path) -> ProcessDeployment:

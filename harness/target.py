@@ -32,6 +32,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "reference.toml"
 _PYPROJECT = "pyproject.toml"
 _APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 _SHOWN = 5
+_TERMINATION = "termination_grace_s"
 
 
 def find_target(explicit: Path | None, cwd: Path) -> Path:
@@ -133,6 +134,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         limits=read_limits(top.table("limits")),
         auth=auth,
         audit=read_audit(top.table("audit")),
+        termination_s=_read_termination_s(table),
     )
     table.done(later={"command": "app", "url": "app"})
     top.done()
@@ -159,6 +161,12 @@ def _check_path(value: str) -> str | None:
 def _read_ready_needs(table: Table, parts: tuple[Part, ...]) -> tuple[str, ...]:
     names = tuple(part.name for part in parts)
     return table.names("ready_needs", tuple(part.name for part in parts if part.kind == "postgres"), names)
+
+
+def _read_termination_s(table: Table) -> float | None:
+    """Not declared, it is not guessed: what is around the service differs."""
+    declared_s = table.number(_TERMINATION, 30.0, 1.0, 3600.0)
+    return declared_s if table.has(_TERMINATION) else None
 
 
 def _read_pass_env(table: Table) -> tuple[str, ...]:

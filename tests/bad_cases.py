@@ -114,7 +114,10 @@ CASES = (
     Case(
         "no_timeouts",
         "db-blackhole",
-        {"requests-bounded": "the defect: a request waits as long as the database is silent"},
+        {
+            "requests-bounded": "the defect: a request waits as long as the database is silent",
+            "timeouts-ordered": "so its client is the first to give up",
+        },
         finds=("F36",),
         tested=True,
     ),
@@ -245,9 +248,44 @@ CASES = (
     Case(
         "double_timeout",
         "db-blackhole",
-        {"requests-bounded": "the defect: 8 s for the command and 8 s for its cancel are more than the deadline"},
+        {
+            "requests-bounded": "the defect: 8 s for the command and 8 s for its cancel are more than the deadline",
+            "timeouts-ordered": "and more than its client waits",
+        },
         finds=("F37",),
         base="desk",
+    ),
+    Case(
+        "double_timeout",
+        "db-locked",
+        {"timeouts-ordered": "the defect: twice the command is more than the deadline, which only silence would show"},
+        finds=("F37",),
+        base="desk",
+    ),
+    Case(
+        "late_statement",
+        "db-locked",
+        {"timeouts-ordered": "the defect: the driver has given up before the database would end the statement"},
+    ),
+    Case(
+        "short_grace",
+        "drain",
+        {"timeouts-ordered": "the defect: a request may take longer than a server that ends gives it"},
+        finds=("F14",),
+    ),
+    Case(
+        "short_grace",
+        "drain-without-database",
+        {
+            "timeouts-ordered": "the defect: what waits for the database is cut when the grace is over",
+            "graceful-shutdown": "and so it is",
+        },
+        finds=("F14",),
+    ),
+    Case(
+        "short_notice",
+        "drain",
+        {"timeouts-ordered": "the defect: the SIGKILL comes before the server's own end would be over"},
     ),
     Case(
         "one_bulkhead",

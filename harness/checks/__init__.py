@@ -24,6 +24,7 @@ from . import (
     retry_bounded,
     starts,
     survives_bad_reload,
+    timeouts_ordered,
 )
 
 CHECKS = (
@@ -43,6 +44,7 @@ CHECKS = (
     error_budget.CHECK,
     latency_slo.CHECK,
     requests_bounded.CHECK,
+    timeouts_ordered.CHECK,
     retry_bounded.CHECK,
     pool_bounded.CHECK,
     no_leaks.CHECK,

@@ -141,7 +141,9 @@ class DatabaseSampled:
     """PostgreSQL as the reserved connection sees it: the app's sessions, and the server's limit.
 
     `reserve` of that limit is not for the app: what is kept for superusers, and our own session. `refused` counts the
-    connections that the server turned away for want of room since the probe began; −1 where its log is not ours.
+    connections that the server turned away for want of room since the probe began, `timed_out` the statements that its
+    statement_timeout has ended, `cancelled` those that somebody else has; −1 where its log is not ours. `oldest_s` is
+    how long the oldest statement of the app has been in hand (−1: not told).
     """
 
     part: str
@@ -153,7 +155,26 @@ class DatabaseSampled:
     done_ns: int
     reserve: int = -1
     refused: int = -1
+    oldest_s: float = -1.0
+    timed_out: int = -1
+    cancelled: int = -1
     kind: Literal["database"] = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """The limits in time that PostgreSQL gives a new session of the app's role, in seconds (0: none).
+
+    What the app sets in its own sessions is not among them, for nobody else can ask for that.
+    """
+
+    part: str
+    statement_s: float
+    lock_s: float
+    idle_in_transaction_s: float
+    sent_ns: int
+    done_ns: int
+    kind: Literal["session-limits"] = "session-limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +376,7 @@ Observation = (
     | ProcessSampled
     | MachineSampled
     | DatabaseSampled
+    | SessionLimits
     | PathSampled
     | LogNoted
     | LoadSummed

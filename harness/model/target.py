@@ -153,7 +153,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One deployment as its file describes it. Paths are absolute; `root` is the folder of the file."""
+    """One deployment as its file describes it. Paths are absolute; `root` is the folder of the file.
+
+    `termination_s`: how long after SIGTERM whoever runs it sends SIGKILL, where the file says so.
+    """
 
     name: str
     source: str
@@ -178,6 +181,7 @@ class Target:
     limits: Limits
     auth: AuthSpec | None = None
     audit: AuditSpec = field(default_factory=AuditSpec)
+    termination_s: float | None = None
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)

@@ -55,7 +55,8 @@ class Trial:
     """All that a judge knows of a trial beside its observations and samples. Holds no secrets, only names.
 
     `part_kinds` maps the user's name of a part to its kind; `key_prefix` begins each key that the load stored (arrival
-    number k sends `{key_prefix}-{k}`). With a `flow`, `requests` are those that it was seen to make.
+    number k sends `{key_prefix}-{k}`). With a `flow`, `requests` are those that it was seen to make. `termination_s` is
+    how long after SIGTERM whoever runs the service sends SIGKILL; None: the target does not say.
     """
 
     index: int
@@ -85,6 +86,7 @@ class Trial:
     shape: LoadShape = STEADY
     flow: FlowSpec | None = None
     cpus: CpuMap | None = None
+    termination_s: float | None = None
 
     @property
     def closed(self) -> bool:

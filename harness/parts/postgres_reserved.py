@@ -28,7 +28,9 @@ _OF_APP = """
 _SAMPLE = f"""
     SELECT count(*) AS sessions,
            count(*) FILTER (WHERE state = 'active') AS active,
-           count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction
+           count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction,
+           coalesce(extract(epoch FROM max(clock_timestamp() - query_start) FILTER (WHERE state = 'active')), 0)::float8
+               AS oldest_s
     {_OF_APP}
 """
 _TERMINATE = f"SELECT pid, pg_terminate_backend(pid) AS gone {_OF_APP}"
@@ -40,12 +42,14 @@ _PORTS = f"SELECT client_port {_OF_APP} AND client_port > 0 ORDER BY client_port
 
 
 class Sessions(NamedTuple):
-    """The app's sessions in its database, and how many the server lets in altogether."""
+    """The app's sessions in its database, how many the server lets in altogether, and the age of the oldest statement
+    that is in hand."""
 
     sessions: int
     active: int
     idle_in_transaction: int
     max_connections: int
+    oldest_s: float = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Reserved:
 
     async def sample(self) -> Sessions:
         row = (await self._fetch(_SAMPLE, *self._of_app))[0]
-        return Sessions(row["sessions"], row["active"], row["idle_in_transaction"], self._limit)
+        return Sessions(row["sessions"], row["active"], row["idle_in_transaction"], self._limit, row["oldest_s"])
 
     async def client_ports(self) -> list[int]:
         """The near end of the app's sessions as the server sees them: the proxy's ports, where one is between."""

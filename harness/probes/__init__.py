@@ -17,6 +17,7 @@ from harness.probes.orchestrator import OrchestratorProbe
 from harness.probes.owners import answer_by_each_worker
 from harness.probes.paths import PathSpec, PathsProbe
 from harness.probes.processes import ProcessesProbe
+from harness.probes.session_limits import read_session_limits
 from harness.probes.stack import take_stack
 from harness.probes.watch import Probe, Watch
 from harness.probes.workers import PinnedProbes
@@ -42,5 +43,6 @@ __all__ = [
     "Watch",
     "answer_by_each_worker",
     "open_in_flight",
+    "read_session_limits",
     "take_stack",
 ]

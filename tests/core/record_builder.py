@@ -145,7 +145,7 @@ class Story:
             scenario=self.scenario,
             target="app.main:app",
             server="gunicorn-uvicorn",
-            server_settings=ServerSettings(stuck_timeout_s=4.0, graceful_s=10.0),
+            server_settings=ServerSettings(stuck_timeout_s=4.0, graceful_s=15.0),
             workers=2,
             config={"workers": 2},
             seed=1,

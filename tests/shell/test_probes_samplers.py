@@ -28,6 +28,7 @@ from harness.model.observation import (
     WorkersSeen,
 )
 from harness.model.target import ProbeSpec
+from harness.parts.postgres_reserved import Sessions
 from harness.probes.database import DatabaseProbe
 from harness.probes.logs import NOTED_PER_S, LogProbe, Tail
 from harness.probes.machine import CpuTimes, MachineProbe
@@ -169,11 +170,11 @@ class Reserved:
 
     left: int
 
-    async def sample(self) -> tuple[int, int, int, int]:
+    async def sample(self) -> Sessions:
         self.left -= 1
         if self.left < 0:
             raise ConnectionResetError("gone")
-        return 4, 1, 0, 100
+        return Sessions(4, 1, 0, 100, 0.5)
 
 
 def test_database_samples_end_with_one_note(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +207,29 @@ def test_connections_that_the_database_turned_away_are_counted_from_its_log(
                 file.write("STATEMENT:  SELECT 'sorry, too many clients already'\n")
                 file.write("FATAL:  sorry, too many clients already\n")
             await seen.until(lambda: sampled(seen)[-1].refused == 2, 20, "both of them")
-        assert (sampled(seen)[0].refused, sampled(seen)[0].reserve) == (0, 4)
+        first = sampled(seen)[0]
+        assert (first.refused, first.reserve, first.oldest_s) == (0, 4, 0.5)
+
+    asyncio.run(scenario())
+
+
+def test_who_ended_a_statement_is_read_from_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.probes.database.PERIOD_S", 0.02)
+    log = tmp_path / "postgres.log"
+    log.write_text("ERROR:  canceling statement due to user request\n")  # of an earlier trial
+
+    async def scenario() -> None:
+        seen = watch_port(Ports().take())
+        async with running(DatabaseProbe(seen.watch, "postgres", Reserved(10_000), log=log)):
+            await seen.until(lambda: len(sampled(seen)) > 0, 20, "a sample")
+            with log.open("a") as file:
+                file.write("ERROR:  canceling statement due to statement timeout\n" * 2)
+                file.write("STATEMENT:  SELECT 'canceling statement due to user request'\n")
+                file.write("ERROR:  canceling statement due to lock timeout\n")
+                file.write("ERROR:  canceling statement due to user request\n")
+            await seen.until(lambda: sampled(seen)[-1].cancelled == 1, 20, "all of them")
+        first, last = sampled(seen)[0], sampled(seen)[-1]
+        assert (first.timed_out, first.cancelled, last.timed_out) == (0, 0, 2)
 
     asyncio.run(scenario())
 

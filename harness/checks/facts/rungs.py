@@ -1,0 +1,243 @@
+"""What a trial shows of the ladder of timeouts: which limits are visible in it, and which of two was the first.
+
+A limit is read where it stands (the server's options, the session's settings in PostgreSQL, the target file), and
+measured where a fault shows it. A locked table shows who ends a statement: PostgreSQL's own log says whether its limit
+did or somebody cancelled it, and the age of the oldest statement is the least that the driver waits. A silent part
+shows who ends a request: the service, and after how long, or its client. SIGTERM shows how long it takes to leave, and
+what was cut. What the app sets in its own process is not seen otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.model.ladder import COMMAND, DIRECT, GRACEFUL, STATEMENT, TERMINATION, Inequality, Rung, State, told_s
+from harness.model.observation import DatabaseSampled, InFlightEnded, ServerStopped, SessionLimits
+from harness.model.record import Span, TrialRecord
+from harness.model.rows import ANSWERED, Outcome, Rows, in_group
+from harness.model.samples import ends_ns
+from harness.model.target import Limits
+
+from .troubles import Trouble, sigterm_ns, troubles
+
+SILENT = ("blackhole", "freeze", "half-open", "accept-then-hang", "hang")
+LEAST = 3
+"""So many requests or statements show who gives up first; one or two may be chance."""
+_WAITED_S = 0.5
+_MARGIN_S = 0.5
+# Of these the graceful timeout is that of the whole end; Uvicorn and Hypercorn count it for requests alone.
+_WHOLE_END = ("gunicorn-uvicorn", "gunicorn-asgi", "granian")
+_GIVEN_UP = frozenset({Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A limit in seconds (`inf`: there is none within sight), and where the number comes from."""
+
+    rung: Rung
+    seconds: float
+    source: str
+
+    def told(self) -> str:
+        return f"{self.rung} {told_s(self.seconds)} ({self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One inequality as a trial shows it. `saw`: what users saw of it, `spans` where it shows."""
+
+    inequality: Inequality
+    state: State
+    readings: tuple[Reading, ...]
+    saw: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+
+
+def pairs(record: TrialRecord, limits: Limits) -> tuple[Pair, ...]:
+    """All that the trial shows, in the order of its faults."""
+    found: list[Pair] = []
+    for trouble in troubles(record):
+        kind = record.trial.part_kinds.get(trouble.what)
+        if trouble.name == "lock" and kind == "postgres":
+            found += _of_a_lock(record, limits, trouble)
+        elif trouble.name in SILENT and kind is not None and trouble.lifted is not None:
+            found += _of_silence(record, limits, trouble, is_database=kind == "postgres")
+    return (*found, *_of_the_end(record))
+
+
+# ── a locked table: who ends the statement?
+
+
+def _of_a_lock(record: TrialRecord, limits: Limits, trouble: Trouble) -> list[Pair]:
+    span = _span(record, trouble)
+    looks = [seen for seen in record.of(DatabaseSampled) if seen.part == trouble.what and seen.oldest_s >= 0]
+    inside = [seen for seen in looks if span.holds(seen.sent_ns, seen.done_ns)]
+    oldest_s = max((seen.oldest_s for seen in inside), default=0.0)
+    if oldest_s < _WAITED_S:
+        return []
+    before = [seen for seen in looks if seen.done_ns <= span.start_ns]
+    first = before[-1] if before else inside[0]
+    timed_out, cancelled = inside[-1].timed_out - first.timed_out, inside[-1].cancelled - first.cancelled
+    saw, counts = _seen_by_users(record, trouble, span)
+    counts |= {"timed_out": timed_out, "cancelled": cancelled}
+    command = Reading("command", oldest_s, f"at least, measured: so long a statement waited for {_table(trouble)}")
+    deadline = Reading("request", record.trial.slo.deadline_s, "slo.deadline_s")
+    state = COMMAND.state({"command": oldest_s, "request": deadline.seconds}, limits.answer_slack_s)
+    if state == "unknown" and not timed_out and 2 * span.length_s > deadline.seconds + limits.answer_slack_s:
+        state = "ordered"  # it would have been longer; how long a connection is waited for shows elsewhere
+    found = [Pair(COMMAND, state, (command, deadline), saw, counts, (span,))]
+    statement_s = next((seen.statement_s for seen in record.of(SessionLimits) if seen.part == trouble.what), 0.0)
+    first_to_go = _who_ended(timed_out, cancelled)
+    if first_to_go != "unknown" and (statement_s > 0 or first_to_go == "ordered"):
+        read = "the role's statement_timeout" if statement_s > 0 else "measured: PostgreSQL's log says so"
+        statement = Reading("statement", statement_s if statement_s > 0 else oldest_s, read)
+        found.append(Pair(STATEMENT, first_to_go, (statement, command), saw, counts, (span,)))
+    return found
+
+
+def _who_ended(timed_out: int, cancelled: int) -> State:
+    """Some of both tells nothing: not every statement has the same limits."""
+    if timed_out >= LEAST and not cancelled:
+        return "ordered"
+    return "inverted" if cancelled >= LEAST and not timed_out else "unknown"
+
+
+def _table(trouble: Trouble) -> str:
+    return f"the locked table {trouble.applied.evidence.get('table', '')}".rstrip()
+
+
+# ── a silent part: who ends the request?
+
+
+def _of_silence(record: TrialRecord, limits: Limits, trouble: Trouble, *, is_database: bool) -> list[Pair]:
+    span = _span(record, trouble)
+    deadline_s, client_s = record.trial.slo.deadline_s, record.trial.timeout_s
+    rows = _sent_within(record, trouble, span)
+    ends = ends_ns(rows)
+    took_s = (ends - rows["sent"]) / 1e9
+    over = ends < span.end_ns
+    left = in_group(rows, _GIVEN_UP) & over
+    answered = in_group(rows, ANSWERED) & (rows["code"] != Outcome.OK) & over
+    late = answered & (took_s > deadline_s + limits.answer_slack_s)
+    exposed = int(np.count_nonzero(rows["sent"] < span.end_ns - int((deadline_s + limits.answer_slack_s) * 1e9)))
+    saw, counts = _seen_by_users(record, trouble, span)
+    counts |= {"exposed": exposed}
+    client = Reading("client", client_s, "load.timeout_s")
+    promised = Reading("request", deadline_s, "slo.deadline_s")
+    if np.count_nonzero(late) >= LEAST and is_database:
+        longest = Reading("command", float(took_s[late].max()) / 2, f"measured: half of what {trouble.id} took to end")
+        spans = _spans(rows, late)
+        return [Pair(COMMAND, "inverted", (longest, promised), saw, counts, spans)]
+    if np.count_nonzero(left) >= LEAST:
+        none = Reading("request", math.inf, f"measured: under {trouble.id} nothing ended them before their client did")
+        return [Pair(DIRECT, "inverted", (none, client), saw, counts, _spans(rows, left))]
+    if deadline_s >= client_s:
+        return [Pair(DIRECT, "inverted", (promised, client), saw, counts)]
+    if exposed < LEAST or np.count_nonzero(answered) < LEAST:
+        return []
+    longest_s = float(took_s[answered].max())
+    ended = Reading("request", longest_s, f"measured: the longest that the service took to end one under {trouble.id}")
+    kept = [Pair(DIRECT, "ordered", (ended, client), saw, counts)]
+    return [Pair(COMMAND, "ordered", (ended, promised), saw, counts), *kept] if is_database else kept
+
+
+def _sent_within(record: TrialRecord, trouble: Trouble, span: Span) -> Rows:
+    """Requests that need the part and were sent while it was broken."""
+    rows = record.samples
+    lines = [i for i, line in enumerate(record.trial.requests) if trouble.what in line.needs]
+    there = np.isin(rows["endpoint"], lines) & (rows["sent"] >= span.start_ns) & (rows["sent"] < span.end_ns)
+    found: Rows = rows[there]
+    return found
+
+
+def _seen_by_users(record: TrialRecord, trouble: Trouble, span: Span) -> tuple[str, dict[str, int]]:
+    """How the requests ended that met the fault, for a sentence and as numbers."""
+    rows = _sent_within(record, trouble, span)
+    counts = {
+        "requests": len(rows),
+        "good": int(np.count_nonzero(rows["code"] == Outcome.OK)),
+        "answered_with_an_error": int(np.count_nonzero(in_group(rows, ANSWERED) & (rows["code"] != Outcome.OK))),
+        "given_up_by_their_client": int(np.count_nonzero(in_group(rows, _GIVEN_UP))),
+    }
+    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if name != "requests")
+    return f"of {len(rows)} requests that met {trouble.id}, {words}", counts
+
+
+def _spans(rows: Rows, among: NDArray[np.bool_]) -> tuple[Span, ...]:
+    chosen = rows[among]
+    return tuple(Span(int(sent), int(end)) for sent, end in zip(chosen["sent"], ends_ns(chosen), strict=True))
+
+
+def _span(record: TrialRecord, trouble: Trouble) -> Span:
+    end_ns = trouble.lifted.sent_ns if trouble.lifted else record.last_ns
+    return Span(trouble.applied.done_ns, max(end_ns, trouble.applied.done_ns))
+
+
+# ── SIGTERM: is there time enough to end?
+
+
+def _of_the_end(record: TrialRecord) -> list[Pair]:
+    """Of a scenario that is about it; the drain that ends every other trial would only say it again."""
+    stop = next((seen for seen in reversed(record.of(ServerStopped)) if seen.ended_by == "drain"), None)
+    ends = [trouble for trouble in troubles(record) if trouble.has("final") and not trouble.has("fatal")]
+    if stop is None or not ends:
+        return []
+    graceful_s, termination_s = record.trial.server_settings.graceful_s, record.trial.termination_s
+    found: list[Pair] = []
+    if graceful_s is not None:
+        found.append(_graceful(record, stop, Reading("graceful", graceful_s, "the server's setting")))
+    if graceful_s is not None and termination_s is not None:
+        readings = (
+            Reading("graceful", graceful_s, "the server's setting"),
+            Reading("termination", termination_s, "target.termination_grace_s"),
+        )
+        state = TERMINATION.state({reading.rung: reading.seconds for reading in readings})
+        cut = _cut(record, sigterm_ns(record))
+        saw = f"{len(cut)} requests in hand were cut" + (", and the server had to be killed" if stop.killed else "")
+        found.append(Pair(TERMINATION, state, readings, saw, {"cut": len(cut), "killed": int(stop.killed)}))
+    return found
+
+
+def _graceful(record: TrialRecord, stop: ServerStopped, graceful: Reading) -> Pair:
+    asked_ns = sigterm_ns(record)
+    held = [seen for seen in record.of(InFlightEnded) if seen.accepted_ns >= 0 and seen.done_ns > asked_ns]
+    cut = [seen for seen in _cut(record, asked_ns) if _after_s(seen, asked_ns) >= graceful.seconds - _MARGIN_S]
+    saw = f"of {len(held)} requests in hand at SIGTERM {len(cut)} were cut when the graceful timeout was over"
+    counts = {"in_hand": len(held), "cut": len(cut)}
+    promised = Reading("request", record.trial.slo.deadline_s, "slo.deadline_s")
+    if cut:
+        kept = Reading("request", graceful.seconds, "at least, measured: requests in hand were still open then")
+        longer = promised if promised.seconds >= graceful.seconds else kept
+        spans = tuple(Span(asked_ns, seen.done_ns) for seen in cut)
+        return Pair(GRACEFUL, "inverted", (longer, graceful), saw, counts, spans)
+    readings = [promised]
+    took_s = (stop.done_ns - stop.sent_ns) / 1e9
+    undisturbed = not any(trouble.what in record.trial.part_kinds for trouble in troubles(record))
+    if record.trial.server in _WHOLE_END and undisturbed and not stop.killed and took_s < graceful.seconds - _MARGIN_S:
+        readings.append(Reading("drain", took_s, "measured: with what is closed, SIGTERM to the end of the server"))
+    state = GRACEFUL.state({reading.rung: reading.seconds for reading in (*readings, graceful)})
+    spans = (Span(stop.sent_ns, stop.done_ns),) if promised.seconds < graceful.seconds else ()
+    return Pair(GRACEFUL, _known(state), (*readings, graceful), saw, counts, spans)
+
+
+def _known(state: State) -> State:
+    """Drain and close are measured together, or are nothing that the server's limit counts."""
+    return "ordered" if state == "unknown" else state
+
+
+def _cut(record: TrialRecord, asked_ns: int) -> Sequence[InFlightEnded]:
+    return [
+        seen
+        for seen in record.of(InFlightEnded)
+        if seen.accepted_ns >= 0 and seen.done_ns > asked_ns and seen.outcome in ("reset", "eof")
+    ]
+
+
+def _after_s(seen: InFlightEnded, asked_ns: int) -> float:
+    return (seen.done_ns - asked_ns) / 1e9

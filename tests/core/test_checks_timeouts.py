@@ -1,0 +1,227 @@
+"""timeouts-ordered, both ways: for each inequality a record that breaks it, and only its pair is accused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from record_builder import BASELINE, BITE_S, BLACKHOLE, DRAIN, FROZEN, REFUSED, Done, Reply, Story, ns
+from test_checks_premises import verdict_of
+
+from harness.checks.judge import judge_trial
+from harness.model.observation import DatabaseSampled, SessionLimits
+from harness.model.record import TrialRecord
+from harness.model.rows import Outcome
+from harness.model.scenario import Scenario, fault
+from harness.model.target import RequestLine, Slo
+from harness.model.trial import ServerSettings
+
+NAME = "timeouts-ordered"
+LOCKED = Scenario("db-locked", "Is it bounded?", faults=(fault("postgres.lock", for_s=13),), ready="any")
+BRIEFLY = Scenario("db-briefly", "Is it bounded?", faults=(fault("postgres.lock", for_s=4),), ready="any")
+
+
+def pairs_of(record: TrialRecord) -> dict[str, bool]:
+    verdict = verdict_of(record, NAME)
+    pairs: Any = verdict.evidence["pairs"]
+    return {pair["pair"]: pair["holds"] for pair in pairs}
+
+
+def why_absent(record: TrialRecord) -> str:
+    return next(absent.why for absent in judge_trial(record).not_applicable if absent.check == NAME)
+
+
+def locked(
+    command_s: float,
+    *,
+    statement_s: float = 0.0,
+    timed_out: int = 0,
+    cancelled: int = 8,
+    scenario: Scenario = LOCKED,
+    changes: dict[str, Any] | None = None,
+) -> TrialRecord:
+    """Statements wait for a locked table, each for as long as somebody lets it; then it is ended, by whom is given."""
+    story = Story(scenario, trial_changes=changes or {})
+    looks = []
+    for second in range(3, round(story.drain_s)):
+        within = BITE_S < second < story.lift_s
+        done = max(0, min(second - BITE_S - 2, 1))
+        oldest_s = min(command_s, second - BITE_S) if within else 0.0
+        ended_by = (round(timed_out * done), round(cancelled * done))
+        at = ns(second)
+        looks.append(DatabaseSampled("db", 6, 1, 0, 100, at, at, 4, 0, oldest_s, *ended_by))
+    read = SessionLimits("db", statement_s, 0.0, 0.0, ns(2), ns(2))
+    return story.record(without=(DatabaseSampled,), plus=[*looks, read])
+
+
+def test_a_statement_that_the_server_ends_first_is_in_order() -> None:
+    assert pairs_of(locked(2.5, statement_s=2.5, timed_out=8, cancelled=0)) == {"statement < command": True}
+    own = locked(2.5, timed_out=8, cancelled=0)
+    assert pairs_of(own) == {"statement < command": True}, "a limit of the app's own sessions shows in the log"
+
+
+def test_a_statement_that_the_driver_gives_up_before_the_server_would_is_inverted() -> None:
+    record = locked(3.0, statement_s=5.0)
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)["statement < command"]) == ("fail", False)
+    assert "statement 5 s (the role's statement_timeout)" in verdict.why
+    assert "command 3 s (at least, measured" in verdict.why
+    assert "ALTER ROLE" in verdict.advice
+    assert pairs_of(record) == {"statement < command": False, "acquire + 2 × command < request": True}
+
+
+def test_without_a_statement_timeout_nobody_is_accused() -> None:
+    assert pairs_of(locked(3.0)) == {"acquire + 2 × command < request": True}
+
+
+def test_some_of_both_tell_nothing() -> None:
+    assert NAME in {absent.check for absent in judge_trial(locked(2.5, timed_out=4, cancelled=4)).not_applicable}
+
+
+def test_twice_a_command_above_the_deadline_is_inverted_though_no_request_was_late() -> None:
+    record = locked(6.0)
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {"acquire + 2 × command < request": False})
+    assert "request 10 s (slo.deadline_s)" in verdict.why
+    assert "given up by their client" in verdict.why
+    assert verdict_of(record, "requests-bounded").verdict == "pass"
+
+
+@pytest.mark.parametrize("record", [locked(4.0, scenario=BRIEFLY), locked(0.1, cancelled=0)], ids=["short", "unmet"])
+def test_a_lock_that_is_short_or_that_nobody_met_shows_nothing(record: TrialRecord) -> None:
+    assert "first" in why_absent(record)
+
+
+def silent(answer: Callable[[float], Done], **changes: Any) -> TrialRecord:
+    def request(at_s: float, line: RequestLine) -> Done:
+        return answer(at_s) if "db" in line.needs and BITE_S <= at_s < BITE_S + 12 else Done()
+
+    return Story(BLACKHOLE, request=request, trial_changes=changes).record()
+
+
+def test_a_service_that_gives_up_in_time_is_in_order() -> None:
+    record = silent(lambda at_s: Done(5.0, Outcome.BAD_STATUS))
+    assert pairs_of(record) == {"acquire + 2 × command < request": True, "request < client": True}
+    assert "request 5 s (measured: the longest that the service took" in verdict_of(record, NAME).why
+
+
+def test_a_service_that_gives_up_after_its_deadline_and_before_its_client_is_inverted_there() -> None:
+    record = silent(lambda at_s: Done(11.0, Outcome.BAD_STATUS))
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {"acquire + 2 × command < request": False})
+    assert "command 5.5 s" in verdict.why
+
+
+def test_a_client_that_is_the_first_to_give_up_shows_that_there_is_no_deadline() -> None:
+    record = silent(lambda at_s: Done(11.0, Outcome.TIMEOUT), timeout_s=11.0)
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {"request < client": False})
+    assert "request never (measured" in verdict.why
+    assert "client 11 s (load.timeout_s)" in verdict.why
+    limits: Any = verdict.evidence["pairs"]
+    assert limits[0]["limits"][0]["s"] is None, "JSON has no infinity"
+
+
+def test_two_of_them_are_chance() -> None:
+    first = {round(BITE_S * 50) + k for k in (1, 9)}
+
+    def answer(at_s: float) -> Done:
+        code = Outcome.TIMEOUT if round(at_s * 50) in first else Outcome.BAD_STATUS
+        return Done(11.0 if code == Outcome.TIMEOUT else 5.0, code)
+
+    assert pairs_of(silent(answer, timeout_s=11.0))["request < client"] is True
+
+
+def test_a_client_that_is_declared_to_wait_for_less_than_the_deadline_is_inverted_as_it_stands() -> None:
+    record = silent(lambda at_s: Done(2.0, Outcome.BAD_STATUS), timeout_s=4.0)
+    assert pairs_of(record) == {"request < client": False}
+    assert "request 10 s (slo.deadline_s), client 4 s (load.timeout_s)" in verdict_of(record, NAME).why
+
+
+def test_what_shows_only_while_the_machine_was_late_is_the_rigs() -> None:
+    def request(at_s: float, line: RequestLine) -> Done:
+        hit = "db" in line.needs and BITE_S <= at_s < BITE_S + 1
+        return Done(10.8, Outcome.TIMEOUT) if hit else Done()
+
+    late = Story(
+        BLACKHOLE,
+        request=request,
+        trial_changes={"timeout_s": 10.8},
+        machine=lambda at_s: {"control_ms": 900.0} if at_s >= BITE_S else {},
+    )
+    verdict = verdict_of(late.record(), NAME)
+    assert (verdict.verdict, verdict.attributed_to) == ("inconclusive", "rig")
+
+
+def ended(in_flight: tuple[Reply, ...] = (Reply(1.5, 201),), *, took_s: float = 1.0, **changes: Any) -> TrialRecord:
+    story = Story(DRAIN, trial_changes=changes, in_flight=in_flight)
+    return Story(
+        DRAIN,
+        trial_changes=changes,
+        in_flight=in_flight,
+        stopped={"done_ns": ns(story.asked_s + took_s)},
+    ).record()
+
+
+def graceful(s: float | None) -> ServerSettings:
+    return ServerSettings(stuck_timeout_s=4.0, graceful_s=s)
+
+
+def test_a_server_that_gives_a_request_all_of_its_deadline_is_in_order() -> None:
+    record = ended(server_settings=graceful(30.0))
+    assert pairs_of(record) == {"drain + request + close < graceful": True}
+    assert "drain 1 s (measured" in verdict_of(record, NAME).why
+
+
+def test_a_grace_below_the_deadline_is_inverted_though_nothing_was_cut() -> None:
+    record = ended(server_settings=graceful(8.0))
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {"drain + request + close < graceful": False})
+    assert "of 1 requests in hand at SIGTERM 0 were cut" in verdict.why
+    assert verdict_of(record, "graceful-shutdown").verdict == "pass"
+
+
+def test_the_time_that_draining_takes_counts() -> None:
+    slow: dict[str, Any] = {"took_s": 6.0, "server_settings": graceful(15.0)}
+    assert pairs_of(ended(**slow)) == {"drain + request + close < graceful": False}
+    uvicorn = ended(**slow, server="uvicorn")
+    assert pairs_of(uvicorn) == {"drain + request + close < graceful": True}, "its limit is for requests alone"
+
+
+def test_a_server_that_used_up_its_grace_does_not_say_what_its_drain_takes() -> None:
+    record = ended(took_s=15.0, server_settings=graceful(15.0))
+    assert pairs_of(record) == {"drain + request + close < graceful": True}
+
+
+def test_requests_that_are_cut_when_the_grace_is_over_show_it() -> None:
+    cut = (Reply(3.0, -1, "eof"), Reply(3.1, -1, "reset"), Reply(1.0, 503))
+    record = ended(cut, took_s=3.2, server_settings=graceful(3.0), slo=Slo(deadline_s=2.0))
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {"drain + request + close < graceful": False})
+    assert "request 3 s (at least, measured" in verdict.why
+    assert "of 3 requests in hand at SIGTERM 2 were cut" in verdict.why
+
+
+def test_requests_that_are_cut_at_once_are_not_the_graces_doing() -> None:
+    record = ended((Reply(0.2, -1, "eof"),), server_settings=graceful(30.0))
+    assert verdict_of(record, NAME).verdict == "pass"
+    assert verdict_of(record, "graceful-shutdown").verdict == "fail"
+
+
+def test_a_kill_that_comes_before_the_grace_is_over_is_inverted() -> None:
+    late, early = (ended(server_settings=graceful(30.0), termination_s=s) for s in (60.0, 20.0))
+    assert pairs_of(late) == {"drain + request + close < graceful": True, "graceful < termination": True}
+    assert pairs_of(early) == {"drain + request + close < graceful": True, "graceful < termination": False}
+    assert "terminationGracePeriodSeconds" in verdict_of(early, NAME).advice
+
+
+@pytest.mark.parametrize("scenario", [BASELINE, REFUSED, FROZEN], ids=lambda scenario: scenario.name)
+def test_where_nothing_shows_who_is_first_it_does_not_apply(scenario: Scenario) -> None:
+    assert "first" in why_absent(Story(scenario).record())
+
+
+def test_a_server_without_a_graceful_limit_is_not_judged_by_it() -> None:
+    assert "first" in why_absent(ended(server_settings=graceful(None)))
+
+
+def test_a_record_of_before_does_not_tell_and_is_not_judged() -> None:
+    assert "first" in why_absent(Story(LOCKED).record())
