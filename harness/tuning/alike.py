@@ -1,7 +1,8 @@
 """What keeps two stored runs from being compared: another machine, other versions, another app, other data.
 
-The data of a run are its requests, their moments (rate, shape and seed) and the scenario around them. What the runs may
-differ in is what is asked about: the configuration, and the app's own code.
+The data of a run are its requests, their rate and shape, and the scenario around them. Another seed draws other moments
+of the same load, which is a part of the spread. What else the runs may differ in is what is asked about: the
+configuration, and the app's own code.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def unlike(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         keys = sorted({*before, *after})
         changed = [key for key in keys if before.get(key) != after.get(key)]
         found += [f"{key} was {before.get(key)} and is {after.get(key)}" for key in changed]
-    for name in ("app", "rate_rps", "seed"):
+    for name in ("app", "rate_rps"):
         if base.get(name) != new.get(name):
             found.append(f"{name} was {base.get(name)} and is {new.get(name)}")
     return found
