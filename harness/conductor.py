@@ -185,7 +185,7 @@ class Conductor:
         boot = partial(self._boot_again, deployment)
         stage = self.hand.stage(deployment, self.prepared, self._lines, self.trial.rate_rps, boot, self.writer.folder)
         self._phase("baseline", self.trial.scenario.baseline_s)
-        await asyncio.sleep(self.trial.scenario.baseline_s)
+        await self._baseline()
         if uses and not ends_server:
             await self._break(stage)
             await self._recover()
@@ -251,6 +251,14 @@ class Conductor:
         await asyncio.sleep(timeline.WARMUP_S)
         if scenario.settles:
             await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)
+
+    async def _baseline(self) -> None:
+        """Its whole length; a staircase ends where nothing above can hold."""
+        scenario = self.trial.scenario
+        if scenario.climbs:
+            await self._until(self.state.is_overwhelmed, scenario.baseline_s)
+        else:
+            await asyncio.sleep(scenario.baseline_s)
 
     async def _break(self, stage: Stage) -> None:
         """Apply, prove and lift each fault at its time. Lifts happen whatever else does."""

@@ -104,7 +104,7 @@ class Stagehand:
             part_kinds={part.name: part.kind for part in target.parts},
             requests=() if target.load.flow else target.load.lines,
             rate_rps=rate_rps,
-            shape=target.load.shape,
+            shape=planned.shape or target.load.shape,
             flow=target.load.flow,
             cpus=self.rig.cpus,
             timeout_s=target.load.timeout_s,

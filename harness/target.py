@@ -24,6 +24,7 @@ from harness.target_override import apply_overrides, read_override
 from harness.target_parts import read_parts
 from harness.target_python import find_python, try_python
 from harness.target_table import Problems, Table
+from harness.target_tune import read_tune
 
 __all__ = ["app_env", "fill_env", "find_target", "load_target", "read_override"]
 
@@ -135,6 +136,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         auth=auth,
         audit=read_audit(top.table("audit")),
         termination_s=_read_termination_s(table),
+        tune=read_tune(top.table("tune"), top.raw),
     )
     table.done(later={"command": "app", "url": "app"})
     top.done()

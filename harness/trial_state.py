@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.load.rows_file import read_rows
-from harness.model.load_shape import least_rps
+from harness.model.load_shape import Step, least_rps
 from harness.model.observation import LoadStarted, LoadSummed, Observation, ProbeAnswered, WorkerPinned, WorkersSeen
 from harness.model.rows import Outcome
 from harness.model.trial import Trial
@@ -24,6 +24,8 @@ class TrialState:
         self._fresh_ready: list[tuple[int, bool]] = []
         self._pinned: set[int] = set()
         self._p50: list[float] = []
+        self._over_s = 0.0
+        self._over_since_ns: int | None = None
         self.workers: tuple[int, ...] = ()
         self.load_from_ns = 0
 
@@ -38,10 +40,24 @@ class TrialState:
             self.workers = seen.pids
         elif isinstance(seen, WorkerPinned):
             self._pinned.add(seen.pid)
-        elif isinstance(seen, LoadSummed) and seen.p50_ms >= 0:
-            self._p50.append(seen.p50_ms)
+        elif isinstance(seen, LoadSummed):
+            self._see_load(seen)
         elif isinstance(seen, LoadStarted):
             self.load_from_ns = seen.sent_ns
+
+    def _see_load(self, seen: LoadSummed) -> None:
+        if seen.p50_ms >= 0:
+            self._p50.append(seen.p50_ms)
+        if 0 <= seen.p99_ms <= self._trial.slo.p99_ms:
+            self._over_since_ns = None
+            return
+        self._over_since_ns = self._over_since_ns or seen.sent_ns
+        self._over_s = (seen.sent_ns - self._over_since_ns) / _SECOND
+
+    def is_overwhelmed(self) -> bool:
+        """Two steps of a staircase long, every window was over the objective: no higher step will hold."""
+        shape = self._trial.shape
+        return isinstance(shape, Step) and self._over_since_ns is not None and self._over_s >= 2 * shape.each_s
 
     def is_steady(self) -> bool:
         """All workers pinned, readiness up, and the last two seconds' medians alike (10 % or 2 ms)."""

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-_GUARDED = ("run", "sweep", "compare", "capacity", "audit", "join")
+_GUARDED = ("run", "sweep", "compare", "capacity", "tune", "audit", "join")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

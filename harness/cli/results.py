@@ -27,6 +27,10 @@ from reports.sweep.page import sweep_page
 from reports.sweep.text import sweep_text
 from reports.sweep.view import is_sweep, view_sweep
 from reports.text import summarise
+from reports.tune.document import recommendation_document, tune_document
+from reports.tune.page import tune_page
+from reports.tune.text import tune_text
+from reports.tune.view import is_tuning, view_tuning
 from reports.view import RunView, read_run
 
 EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
@@ -46,6 +50,8 @@ def _verdicts(run: RunView) -> list[TrialVerdict]:
 
 
 def document(run: RunView) -> dict[str, object]:
+    if is_tuning(run.facts):
+        return tune_document(run, view_tuning(run))
     if is_search(run.facts):
         return capacity_document(run, view_search(run))
     if is_comparison(run.facts):
@@ -69,7 +75,12 @@ def write_junit(run: RunView, path: Path | None) -> None:
 
 
 def write_page(run: RunView, path: Path) -> None:
-    if is_search(run.facts):
+    if is_tuning(run.facts):
+        view = view_tuning(run)
+        write_text(path, tune_page(run, view))
+        write_text(path.with_name("recommendation.json"), json.dumps(recommendation_document(view), indent=2) + "\n")
+        path = path.with_name("trials.html")
+    elif is_search(run.facts):
         write_text(path, capacity_page(run, view_search(run)))
         path = path.with_name("trials.html")
     elif is_sweep(run.facts):
@@ -103,6 +114,16 @@ def show_search(run: RunView, as_json: bool) -> int:
         click.echo(json.dumps(capacity_document(run, view)))
     else:
         click.echo(capacity_text(view, run.run_dir, run.target, needs_ascii()), nl=False)
+    return EXIT[view.outcome]
+
+
+def show_tuning(run: RunView, as_json: bool) -> int:
+    """As `show`, for a tuning; its exit code."""
+    view = view_tuning(run)
+    if as_json:
+        click.echo(json.dumps(tune_document(run, view)))
+    else:
+        click.echo(tune_text(view, run.run_dir, run.target, needs_ascii()), nl=False)
     return EXIT[view.outcome]
 
 

@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "sweep": "sweep",
     "compare": "compare",
     "capacity": "capacity",
+    "tune": "tune",
     "audit": "audit",
     "history": "history",
     "judge": "judge",
@@ -56,6 +57,7 @@ def cli() -> None:
       shakedown sweep baseline --vary workers=1,2,4    several configurations, side by side
       shakedown compare workers=2 workers=4            is it better, is it worse?
       shakedown capacity --workers 2   the highest rate that holds the objectives
+      shakedown tune                   the best configuration, verified, with the settings to paste
       shakedown audit                  the deployment checklist, row by row, against the live service
 
     \b

@@ -58,7 +58,8 @@ class Scenario:
     `settings` overrides configuration keys for this scenario (`gunicorn.timeout`), which the report then says.
     `min_workers`: with fewer the scenario is not applicable. `finds`: the failure modes that it can show, by their
     numbers in docs/failure-modes.md. `settles`: the warm-up waits until the figures are steady, which they never are
-    under a load that is too much.
+    under a load that is too much. `climbs`: the load is a staircase, and the baseline is over when two steps in a row
+    were too much.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Scenario:
     note: str = ""
     finds: tuple[str, ...] = ()
     settles: bool = True
+    climbs: bool = False
 
     @property
     def faults_end_s(self) -> float:

@@ -13,6 +13,7 @@ from typing import Literal
 from harness.model.audit import AuditSpec
 from harness.model.load_shape import STEADY, LoadShape
 from harness.model.request import RequestLine as RequestLine
+from harness.model.tune import TuneSpec
 
 Scalar = str | int | float | bool
 
@@ -182,6 +183,7 @@ class Target:
     auth: AuthSpec | None = None
     audit: AuditSpec = field(default_factory=AuditSpec)
     termination_s: float | None = None
+    tune: TuneSpec = field(default_factory=TuneSpec)
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)

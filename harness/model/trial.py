@@ -17,7 +17,7 @@ class PlannedTrial:
     """An entry of the plan. `config` holds the effective values that were varied or overridden, by key.
 
     `block` numbers the repetition: trials of the same block are compared with each other. `rate_rps` is the trial's own
-    rate, where it is not the run's.
+    rate and `shape` its own course of rates, where they are not the run's.
     """
 
     index: int
@@ -28,6 +28,7 @@ class PlannedTrial:
     estimate_s: float
     block: int = 0
     rate_rps: float | None = None
+    shape: LoadShape | None = None
 
     @property
     def slug(self) -> str:

@@ -116,6 +116,13 @@ class CpuTimes:
         foreign_ticks = self.busy - before.busy - (self.own_s - before.own_s) * _TICKS
         return min(1.0, max(0.0, foreign_ticks / total))
 
+    def busy_share(self, before: CpuTimes) -> float:
+        """What was stolen was not ours to use either. −1 where it is not known."""
+        total = self.total - before.total
+        if total <= 0:
+            return -1.0
+        return min(1.0, max(0.0, (self.busy + self.stolen - before.busy - before.stolen) / total))
+
     def pressure_share(self, before: CpuTimes) -> float:
         """0 where the kernel does not tell."""
         if self.waited_us < 0 or before.waited_us < 0 or self.at_s <= before.at_s:
@@ -156,6 +163,7 @@ class MachineProbe:
                         sent_ns=since_ns,
                         done_ns=now_ns,
                         foreign_cpu_share=round(now.foreign_share(before), 3),
+                        busy_share=round(now.busy_share(before), 3),
                     )
                 )
                 before, since_ns = now, now_ns

@@ -29,19 +29,24 @@ def holds(record: TrialRecord) -> Tried:
     """Of the baseline of a trial without faults."""
     rate, long = record.trial.rate_rps, record.trial.scenario.name == LONG_NAME
     span = record.phase("baseline")
-    rows = record.samples
-    due = rows[(rows["intended"] >= span.start_ns) & (rows["intended"] < span.end_ns)] if span else rows[:0]
     if span is None or not record.whole:
         return _without(record, rate, long)
+    return holds_within(record, span, rate, long)
+
+
+def holds_within(record: TrialRecord, span: Span, rate_rps: float, long: bool = False) -> Tried:
+    """Of any stretch with one rate."""
+    rows = record.samples
+    due = rows[(rows["intended"] >= span.start_ns) & (rows["intended"] < span.end_ns)]
     if len(due) < _LEAST:
-        return Tried(rate, long, "invalid", f"only {len(due)} arrivals were due, and {_LEAST} are needed")
+        return Tried(rate_rps, long, "invalid", f"only {len(due)} arrivals were due, and {_LEAST} are needed")
     why = _broken(record, due, span)
     if not why:
-        return Tried(rate, long, "held")
+        return Tried(rate_rps, long, "held")
     if spoilt := broken(record, span):
-        return Tried(rate, long, "invalid", f"{spoilt}, while {why}")
+        return Tried(rate_rps, long, "invalid", f"{spoilt}, while {why}")
     unsaid = unknown(record, span)
-    return Tried(rate, long, "broke", f"{why} (not known of the generator: {unsaid})" if unsaid else why)
+    return Tried(rate_rps, long, "broke", f"{why} (not known of the generator: {unsaid})" if unsaid else why)
 
 
 def _without(record: TrialRecord, rate_rps: float, long: bool) -> Tried:

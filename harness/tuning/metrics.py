@@ -46,16 +46,19 @@ METRICS: tuple[Metric, ...] = (
 def measure(record: TrialRecord) -> Mapping[str, float]:
     """By name of the metric; what cannot be told is absent. Empty for a trial that never reached its baseline."""
     span = record.phase("baseline")
-    if span is None or span.end_ns <= span.start_ns:
-        return {}
-    rows = _undisturbed(record, span.start_ns, span.end_ns)
-    if not len(rows):
+    return {} if span is None else measure_within(record, span.start_ns, span.end_ns)
+
+
+def measure_within(record: TrialRecord, start_ns: int, end_ns: int) -> Mapping[str, float]:
+    """Of what was due in any stretch."""
+    rows = _undisturbed(record, start_ns, end_ns)
+    if end_ns <= start_ns or not len(rows):
         return {}
     good = rows["code"] == Outcome.OK
     times = np.sort(np.where(in_group(rows, ANSWERED), rows["done"] - rows["intended"], _NEVER))
     found = {
         "error_rate": float(1 - np.count_nonzero(good) / len(rows)),
-        "goodput_rps": float(np.count_nonzero(good) / ((span.end_ns - span.start_ns) / 1e9)),
+        "goodput_rps": float(np.count_nonzero(good) / ((end_ns - start_ns) / 1e9)),
     }
     for name, per_mille in (("p50_ms", 500), ("p95_ms", 950), ("p99_ms", 990)):
         rank = -(-len(times) * per_mille // 1000)  # nearest rank, counted from 1

@@ -1,0 +1,167 @@
+"""`shakedown tune`: the best configuration under the objectives, verified, with the settings to paste."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from harness.campaign import Run, make_run_dir
+from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.live import Quiet
+from harness.cli.results import read_judged, show_tuning, write_reports
+from harness.cli.run import make_watcher
+from harness.cli.sweep_asked import typed_settings
+from harness.cli.swept import conduct_swept, held
+from harness.cli.tune_asked import NONE, Scope, ask, tune_facts
+from harness.cli.tune_time import Budget
+from harness.model.target import Target
+from harness.model.trial import PlannedTrial
+from harness.plan import plan_trial
+from harness.plan_tune import plan_climb
+from harness.record import read_trial, trial_folder
+from harness.target import find_target
+from harness.tuning.levers import Config
+from harness.tuning.tuned import CLIMB, PAIR, Climb, Next, Seen, Survive, Tuned, next_trial, see, short
+
+_THOROUGH_MIN = 8.0
+
+
+@click.command()
+@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
+@click.option("--workers", type=int, help="Number of worker processes that there are now.")
+@click.option("--workers-max", type=click.IntRange(1, 256), help="Most workers to try. [4, or twice the CPUs]")
+@click.option(
+    "--minutes", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Time for all of it, about."
+)
+@click.option(
+    "--verify",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help=f"Scenario or suite that must be survived, or {NONE}. [what applies of five]",
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of the load's schedule; random by default, and told.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+def tune(
+    target_file: str | None,
+    settings: tuple[str, ...],
+    workers: int | None,
+    workers_max: int | None,
+    minutes: float,
+    names: tuple[str, ...],
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Search for the best configuration that holds the objectives of [slo], and prove that it survives trouble.
+
+    Searches the number of workers, then every knob of [tune] in the target file: each trial is a fresh start under a
+    staircase of rates, and the smallest value that is as good as the best within 3 % is taken. Then the scenarios are
+    run with what is recommended; a setting that one of them does not survive is withdrawn. In the end recommended and
+    present settings are measured in pairs. Exit codes: 0 a recommendation (it may be: leave it as it is), 2 what this
+    machine cannot tell.
+
+    \b
+    shakedown tune                                   the reference API, in about 20 minutes
+    shakedown tune --target my.toml --workers-max 8
+    shakedown tune --minutes 5 --verify drain        a quick look, one scenario to survive
+    shakedown tune --set slo.p99_ms=100 --verify deploy
+    """
+    ledger = inherited_ledger("tune")
+    overrides = read_overrides(settings, workers)
+    path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    used = seed if seed is not None else random.randrange(1, 2**31)
+    scope = ask(path, overrides, workers_max, names, repeat=2, seed=used)
+    run_dir = make_run_dir(out, "tune")
+    sets = typed_settings({key: value for key, value in overrides.items() if key != "workers"})
+    typed = [f"--workers={scope.asked.levers[0].before}", f"--workers-max={scope.asked.levers[0].values[-1]}"]
+    typed += [f"--minutes={minutes:g}", *(f"--verify={name}" for name in names), f"--seed={used}"]
+    watcher = make_watcher(quiet, minutes * 60)
+    now = scope.target_of(tuple(lever.before for lever in scope.asked.levers), climbs=True)
+    run = Run(
+        target=now,
+        trials=(),
+        not_applicable=(),
+        run_dir=run_dir,
+        seed=used,
+        command=["shakedown", "tune", f"--target={path}", *typed, *sets],
+        more={"tune": tune_facts(scope.asked, minutes)},
+        search=lambda: Tuning(scope, run_dir, watcher, minutes).trials(),
+    )
+    with held(run_dir):
+        conduct_swept(run, ledger, watcher, None, as_json, "")
+        judged = read_judged(run_dir)
+        write_reports(judged, None)
+        return show_tuning(judged, as_json)
+
+
+class Tuning:
+    """Asks for one trial after the other, each from the records of those before it, while there is time."""
+
+    def __init__(self, scope: Scope, run_dir: Path, watcher: Quiet, minutes: float) -> None:
+        self._scope, self._run_dir, self._watcher = scope, run_dir, watcher
+        hardships = [scope.scenarios[each.name] for each in scope.asked.scenarios]
+        self._budget = Budget(minutes * 60, hardships, thorough=minutes >= _THOROUGH_MIN)
+        self._seen: list[Seen] = []
+        self._targets: dict[tuple[Config, bool], Target] = {}
+
+    def trials(self) -> Iterator[tuple[Target, PlannedTrial]]:
+        self._watcher.say(self._budget.told)
+        while not isinstance(step := self._next(), Tuned):
+            planned = self._plan(step)
+            self._watcher.say(f"{'verify' if isinstance(step, Survive) else 'measure'} {self._told(step.config)}")
+            began_s = time.monotonic()
+            yield self._target(step), planned
+            self._budget.spent(planned.scenario.name, time.monotonic() - began_s)
+            record = read_trial(trial_folder(self._run_dir, planned.slug))
+            self._seen.append(see(record, self._watcher.verdicts[-1], planned.block))
+            self._watcher.say(self._heard(step, self._seen[-1]))
+
+    def _next(self) -> Next | Tuned:
+        """How many blocks of pairs there is time for is known when all else is done."""
+        asked = self._scope.asked
+        step = next_trial(asked, self._seen, search=self._budget.may_search(), blocks=self._budget.blocks or 0)
+        if isinstance(step, Tuned) and self._budget.blocks is None:
+            return next_trial(asked, self._seen, search=False, blocks=self._budget.plan_blocks())
+        return step
+
+    def _plan(self, step: Next) -> PlannedTrial:
+        index = len(self._seen) + 1
+        shown = {short(key): value for key, value in self._scope.values_of(step.config).items()}
+        workers = step.config[0]
+        seed = self._scope.asked.seed
+        if isinstance(step, Survive):
+            scenario, target = self._scope.scenarios[step.scenario], self._target(step)
+            planned = plan_trial(index, scenario, target, workers, {}, seed, block=index - 1)
+            return replace(planned, config={**planned.config, **shown, "workers": workers})
+        name, block = (CLIMB, index - 1) if isinstance(step, Climb) else (PAIR, step.block)
+        return plan_climb(index, name, step.levels, self._target(step), workers, shown, seed, block)
+
+    def _target(self, step: Next) -> Target:
+        """The same object for the same settings, so that trials share their parts; workers are the trial's own."""
+        climbs = not isinstance(step, Survive)
+        key = (step.config[1:], climbs)
+        if key not in self._targets:
+            self._targets[key] = self._scope.target_of(step.config, climbs=climbs)
+        return self._targets[key]
+
+    def _told(self, config: Config) -> str:
+        pairs = zip(self._scope.asked.levers, config, strict=True)
+        return ", ".join(f"{short(lever.key)}={value}" for lever, value in pairs)
+
+    def _heard(self, step: Next, seen: Seen) -> str:
+        if isinstance(step, Survive):
+            return f"{step.scenario}: {seen.verdict.verdict}; {self._budget.left_told}"
+        low, high, limit = seen.stairs.low_rps, seen.stairs.high_rps, seen.stairs.limit
+        held = f"held {low:g}/s" if low is not None else "held nothing"
+        broke = f", not {high:g}/s" if high is not None else ""
+        return f"{self._told(step.config)} {held}{broke}{f' ({limit})' if limit else ''}; {self._budget.left_told}"

@@ -1,0 +1,203 @@
+"""Which configuration to measure next, and which lever moved the score: workers first, then each further knob.
+
+    current ─▶ workers: 1 2 4 … ─▶ pool: smallest to largest ─▶ limit ─▶ those before the last that moved, once more
+
+Each lever is searched by `next_number` while the others stay where they are: the smallest value that is as good as the
+best is taken. A lever found before another one moved may have made up for it (workers for a pool that was too small),
+so it is searched a second time.
+
+Where a configuration that is not chosen could only be told to hold "at least" so much, the choice hangs on what this
+machine cannot tell, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from statistics import fmean
+from typing import Literal
+
+from harness.tuning.smallest import Bounds, Chosen, TryNumber, next_number
+from harness.tuning.staircase import Stairs, is_sharp, limit_of, next_levels, scores
+
+Kind = Literal["workers", "pool", "limit", "timeout"]
+Config = tuple[int, ...]
+"""The value of each lever, in the order of the levers."""
+
+GRID_REPEAT = 3
+TOLERANCE = 0.03
+NAMED = 1.1
+_PASSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """`values` from the smallest to the largest, `before` among them: what the target has now."""
+
+    key: str
+    kind: Kind
+    values: tuple[int, ...]
+    before: int
+
+    def __post_init__(self) -> None:
+        if self.before not in self.values or list(self.values) != sorted(set(self.values)):
+            raise ValueError(f"{self.key}: values are in order, each once, with the present one among them")
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """One trial of the search."""
+
+    config: Config
+    stairs: Stairs
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    config: Config
+    levels: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one lever did: the score at each value that was tried, the others as they then were.
+
+    `hangs`: why another choice may be right, where this machine or the time did not suffice to tell.
+    """
+
+    lever: Lever
+    before: int
+    after: int
+    tried: Mapping[int, float]
+    limits: Mapping[int, str] = field(default_factory=dict)
+    hangs: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Score at the value chosen over that at the value before; 1 where that was not tried."""
+        if self.before not in self.tried or self.after not in self.tried:
+            return 1.0
+        return self.tried[self.after] / self.tried[self.before]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`moves` in the order of the search, a lever that was searched again with its last word."""
+
+    config: Config
+    moves: tuple[Moved, ...]
+    trials: int
+
+    @property
+    def strongest(self) -> Moved | None:
+        """The lever that moved the score most; None where none moved it by more than two trials differ by chance."""
+        most = max(self.moves, key=lambda move: move.ratio, default=None)
+        return most if most is not None and most.after != most.before and most.ratio > NAMED else None
+
+    @property
+    def hangs(self) -> str:
+        return next((f"{move.lever.key}: {move.hangs}" for move in self.moves if move.hangs), "")
+
+
+def grid_trials(levers: Sequence[Lever]) -> int:
+    """What every combination would take, each three times."""
+    return GRID_REPEAT * prod(len(lever.values) for lever in levers)
+
+
+def next_measure(
+    levers: Sequence[Lever], climbed: Sequence[Climbed], *, repeat: int = 2, go_on: bool = True
+) -> Measure | Found:
+    """Pure. With `go_on` False it is answered from what is there."""
+    search = _Search(levers, climbed, repeat, go_on)
+    return search.run()
+
+
+class _Search:
+    """One replay of the search over the trials so far."""
+
+    def __init__(self, levers: Sequence[Lever], climbed: Sequence[Climbed], repeat: int, go_on: bool) -> None:
+        self._levers, self._repeat, self._go_on = levers, repeat, go_on
+        self._trials = len(climbed)
+        self._seen: dict[Config, list[Stairs]] = {}
+        for each in climbed:
+            self._seen.setdefault(each.config, []).append(each.stairs)
+        self._here: Config = tuple(lever.before for lever in levers)
+
+    def run(self) -> Measure | Found:
+        if self._go_on and not is_sharp(self._seen.get(self._here, ())):
+            return self._measure(self._here)
+        moves: dict[str, Moved] = {}
+        moved_last = -1
+        for number in range(_PASSES):
+            for index, lever in enumerate(self._levers):
+                if number and index >= moved_last:
+                    break
+                found = self._search(index)
+                if isinstance(found, Measure):
+                    return found
+                if found.after != found.before:
+                    moved_last = index
+                self._here = self._with(index, found.after)
+                moves[lever.key] = _joined(moves.get(lever.key), found)
+        return Found(self._here, tuple(moves.values()), self._trials)
+
+    def _search(self, index: int) -> Measure | Moved:
+        lever = self._levers[index]
+        configs = {value: self._with(index, value) for value in lever.values}
+        found = {value: seen for value, config in configs.items() if (seen := scores(self._seen.get(config, ())))}
+        step = self._step(lever, {i: found[value] for i, value in enumerate(lever.values, 1) if value in found})
+        if isinstance(step, TryNumber) and self._go_on:
+            return self._measure(configs[lever.values[step.number - 1]])
+        means = {value: fmean(each) for value, each in found.items()}
+        limits = {value: limit for value in found if (limit := limit_of(self._seen[configs[value]]))}
+        if isinstance(step, TryNumber):
+            after = _best_of(means, self._here[index])
+            return Moved(lever, self._here[index], after, means, limits, "the time was over before it was searched out")
+        after = lever.values[step.number - 1]
+        again = next((configs[value] for value in limits if value != after and self._rare(configs[value])), None)
+        if again is not None and self._go_on:
+            return self._measure(again)
+        return Moved(lever, self._here[index], after, means, limits, _hangs(after, limits))
+
+    def _rare(self, config: Config) -> bool:
+        """Once may have been a bad moment of the machine."""
+        return len(self._seen[config]) < self._repeat
+
+    def _step(self, lever: Lever, numbered: Mapping[int, Sequence[float]]) -> TryNumber | Chosen:
+        return next_number(numbered, Bounds(1, len(lever.values), self._repeat, TOLERANCE))
+
+    def _measure(self, config: Config) -> Measure:
+        mine = self._seen.get(config, [])
+        return Measure(config, next_levels(mine, self._expected()))
+
+    def _expected(self) -> float | None:
+        """What the configuration of now holds, or the best so far."""
+        here = scores(self._seen.get(self._here, ()))
+        if here:
+            return fmean(here)
+        return max((fmean(s) for stairs in self._seen.values() if (s := scores(stairs))), default=None)
+
+    def _with(self, index: int, value: int) -> Config:
+        return (*self._here[:index], value, *self._here[index + 1 :])
+
+
+def _best_of(means: Mapping[int, float], here: int) -> int:
+    """Of what was tried."""
+    if not means:
+        return here
+    return min(value for value, mean in means.items() if mean >= max(means.values()) * (1 - TOLERANCE))
+
+
+def _hangs(after: int, limits: Mapping[int, str]) -> str:
+    """A value that was not taken and may be better than was seen."""
+    others = [value for value in limits if value != after]
+    if not others:
+        return ""
+    which = ", ".join(str(value) for value in sorted(others))
+    return f"what {which} would hold cannot be told here, at least as much as was seen: {limits[others[-1]]}"
+
+
+def _joined(before: Moved | None, now: Moved) -> Moved:
+    """Of a lever that was searched twice the last word counts, from where it stood at first."""
+    return now if before is None else replace(now, before=before.before)

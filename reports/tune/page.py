@@ -1,0 +1,104 @@
+"""The page of a tuning: what to set, what each lever did, what was survived, and what nobody tested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from harness.tuning.levers import Moved
+from harness.tuning.recommendation import Effect
+from harness.tuning.tuned import short
+from reports.html.page import icon, shown, stylesheet, templates
+from reports.html.palette import var
+from reports.html.svg import num, titled
+from reports.tune.view import TuneView
+from reports.view import RunView
+from reports.words import SYMBOL, WORD
+
+_WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 760, 150, 90, 22, 26
+_TOLD = frozenset({"schema_version", "command", "target", "plan", "tune"})
+
+
+def tune_page(run: RunView, view: TuneView) -> str:
+    command = run.facts.get("command")
+    tuned = view.tuned
+    return (
+        templates()
+        .get_template("tune.html.j2")
+        .render(
+            outcome=view.outcome,
+            symbol=SYMBOL,
+            word=WORD,
+            target=run.target,
+            told=view.told,
+            economy=view.economy,
+            settings=[(short(each.key), each) for each in tuned.recommendation.settings],
+            withdrawn=[(short(each.setting.key), each) for each in tuned.recommendation.withdrawn],
+            effects=[(each.metric, *_percent(each), each.pairs) for each in tuned.effects],
+            levers=[(short(move.lever.key), move, Markup(figure(move))) for move in view.moves],
+            outcomes=list(tuned.survived.outcomes.items()),
+            own=tuned.survived.own,
+            untested=tuned.untested,
+            trials=view.seen,
+            command=" ".join(map(str, command)) if isinstance(command, list) else "",
+            facts=[(name, shown(value)) for name, value in run.facts.items() if name not in _TOLD],
+            run_dir=run.run_dir,
+            icon=icon(view.outcome),
+            css=stylesheet(),
+        )
+    )
+
+
+def _percent(each: Effect) -> tuple[str, str, str]:
+    change, low, high = (f"{100 * (value - 1):+.1f} %" for value in (each.ratio, each.low, each.high))
+    return change, low, high
+
+
+def figure(move: Moved) -> str:
+    """A row for each value of a lever, its score to the right on a logarithmic axis; what was chosen is filled."""
+    if not move.tried:
+        return ""
+    known = list(move.tried.values())
+    low, high = min(known) / 1.3, max(known) * 1.3
+    height = _ROW * len(known) + _AXIS
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" style="max-width:{_WIDTH}px;width:100%">']
+    parts += [_tick(value, low, high, height) for value in _ticks(low, high)]
+    parts += [_mark(move, value, row, low, high) for row, value in enumerate(move.tried)]
+    return "".join([*parts, "</svg>"])
+
+
+def _mark(move: Moved, value: int, row: int, low: float, high: float) -> str:
+    score = move.tried[value]
+    x, y = _x(score, low, high), _ROW * row + _ROW / 2
+    chosen, limited = value == move.after, value in move.limits
+    color = var("pass") if chosen else var("mut")
+    sign = "▶" if limited else "●" if chosen else "○"
+    said = f"at least {score:.3g}/s" if limited else f"{score:.3g}/s"
+    name = f"{value}{' (now)' if value == move.before else ''}{' ✔' if chosen else ''}"
+    return (
+        f'<text x="{_LEFT - 12}" y="{num(y + 4)}" text-anchor="end" fill="{var("fg")}">{name}</text>'
+        f'<text x="{num(x)}" y="{num(y + 5)}" text-anchor="middle" font-size="14" fill="{color}">{sign}'
+        f"{titled(f'{short(move.lever.key)}={value}: {said}')}</text>"
+        f'<text x="{num(x + 12)}" y="{num(y + 4)}" fill="{var("mut")}">{said}</text>'
+    )
+
+
+def _tick(value: float, low: float, high: float, height: float) -> str:
+    x = num(_x(value, low, high))
+    return (
+        f'<line x1="{x}" x2="{x}" y1="0" y2="{height - _AXIS}" stroke="{var("grid")}"/>'
+        f'<text x="{x}" y="{height - 8}" text-anchor="middle" fill="{var("mut")}">{value:g}/s</text>'
+    )
+
+
+def _ticks(low: float, high: float) -> Sequence[float]:
+    digits = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [
+        value for power in digits for value in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if low <= value <= high
+    ]
+
+
+def _x(rate: float, low: float, high: float) -> float:
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * math.log(rate / low) / math.log(high / low)

@@ -1,0 +1,91 @@
+"""A tuning from its record: every trial read anew, and what all of them say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.model.target import Slo
+from harness.model.verdict import Outcome
+from harness.tuning.levers import Lever, Moved
+from harness.tuning.tuned import Asked, Hardship, Seen, Tuned, see, short, tell
+from reports.view import RunView
+from reports.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class TuneView:
+    tuned: Tuned
+    seen: tuple[Seen, ...]
+    asked: Asked
+    slo: Slo
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.tuned.outcome
+
+    @property
+    def told(self) -> str:
+        """The one sentence."""
+        tuned = self.tuned
+        if tuned.broken:
+            return f"nothing is recommended: {tuned.broken}"
+        chosen = self.config_told
+        strongest = tuned.found.strongest
+        lever = (
+            f"the lever is {short(strongest.lever.key)}: {strongest.before} to {strongest.after} takes the score to"
+            f" {strongest.ratio:.2f} times; "
+            if strongest is not None and strongest.before != strongest.after
+            else "no lever moved the score; "
+        )
+        cannot = f"; this machine cannot tell whether that is best: {tuned.found.hangs}" if tuned.found.hangs else ""
+        return f"{lever}recommended is {chosen}, which holds {self.score_told}{cannot}"
+
+    @property
+    def config_told(self) -> str:
+        pairs = zip(self.asked.levers, self.tuned.config, strict=True)
+        return ", ".join(f"{short(lever.key)}={value}" for lever, value in pairs)
+
+    @property
+    def score_told(self) -> str:
+        low, high = self.tuned.low_rps, self.tuned.high_rps
+        if low is None or high is None:
+            return "what was not found out"
+        return f"{low:g} requests/s and not {high:g}"
+
+    @property
+    def moves(self) -> tuple[Moved, ...]:
+        """The strongest lever first."""
+        return tuple(sorted(self.tuned.found.moves, key=lambda move: -move.ratio))
+
+    @property
+    def economy(self) -> str:
+        recommendation = self.tuned.recommendation
+        climbs = self.tuned.found.trials
+        grid = f"{recommendation.grid_trials:,}"
+        return f"{counted(climbs, 'trial')} to search, where every combination three times would take {grid}"
+
+
+def is_tuning(facts: Mapping[str, object]) -> bool:
+    return isinstance(facts.get("tune"), dict)
+
+
+def asked_of(facts: Mapping[str, Any]) -> Asked:
+    told = facts["tune"]
+    levers = tuple(Lever(each["key"], each["kind"], tuple(each["values"]), each["before"]) for each in told["levers"])
+    scenarios = tuple(Hardship(each["name"], each["min_workers"]) for each in told["scenarios"])
+    untested = tuple((name, why) for name, why in told["untested"])
+    return Asked(levers, scenarios, told["repeat"], int(facts["seed"]), untested)
+
+
+def view_tuning(run: RunView) -> TuneView:
+    asked = asked_of(run.facts)
+    plan: Any = run.facts["plan"]
+    seen = tuple(
+        see(trial.record, trial.verdict, plan[trial.record.trial.index - 1]["block"])
+        for trial in run.trials
+        if trial.record.ended is not None and trial.record.ended.reason == "complete"
+    )
+    slo = run.trials[0].record.trial.slo if run.trials else Slo()
+    return TuneView(tell(asked, seen), seen, asked, slo)

@@ -1,0 +1,126 @@
+"""Which lever is searched next, and which one is named: on deployments that are computed."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure
+from harness.tuning.staircase import Stairs, StepSeen, climb
+
+Truth = Callable[[Config], float]
+WORKERS = Lever("target.workers", "workers", (1, 2, 3, 4), 2)
+POOL = Lever("target.env.POOL_SIZE", "pool", (1, 2, 5, 10), 1)
+LIMIT = Lever("target.env.LIMIT", "limit", (2, 4), 4)
+
+
+def climbed(levels: Sequence[float], truth: float, rng: random.Random, noise: float, used_up: float) -> Stairs:
+    """`used_up`: the rate from which on the machine has nothing left."""
+    today = truth * (1 + rng.gauss(0, noise))
+    seen = []
+    for level in levels:
+        result = "held" if level < min(today, used_up) else "invalid" if level >= used_up else "broke"
+        seen.append(StepSeen(level, result, "used up" if result == "invalid" else ""))  # type: ignore[arg-type]
+    return climb(seen)
+
+
+def search(
+    levers: Sequence[Lever], truth: Truth, seed: int = 1, noise: float = 0.03, used_up: float = 1e9, most: int = 99
+) -> Found:
+    rng, trials = random.Random(seed), list[Climbed]()
+    while isinstance(step := next_measure(levers, trials, go_on=len(trials) < most), Measure):
+        trials.append(Climbed(step.config, climbed(step.levels, truth(step.config), rng, noise, used_up)))
+        assert len(trials) < 100
+    return step
+
+
+def blocking(config: Config) -> float:
+    return 50.0 * config[0]
+
+
+def pooled(config: Config) -> float:
+    return min(config[0] * config[1] / 0.04, 600.0)
+
+
+def test_workers_are_the_lever_where_handlers_block() -> None:
+    for seed in range(20):
+        found = search((WORKERS, LIMIT), blocking, seed)
+        assert found.config[0] == 4
+        assert found.strongest is not None
+        assert found.strongest.lever is WORKERS
+        assert found.strongest.ratio == pytest.approx(2, rel=0.15)
+        assert not found.hangs
+
+
+def test_the_pool_is_the_lever_where_requests_wait_for_a_connection() -> None:
+    for seed in range(20):
+        found = search((WORKERS, POOL), pooled, seed)
+        assert pooled(found.config) >= 0.95 * 600
+        assert found.strongest is not None
+        assert found.strongest.lever is POOL
+
+
+def test_a_lever_that_made_up_for_another_is_searched_again() -> None:
+    """Four workers are best with a pool of 1; with a larger pool one does as well."""
+    wide = Lever("target.env.POOL_SIZE", "pool", (1, 10), 1)
+    found = search((WORKERS, wide), lambda config: min(config[0] * config[1] * 25.0, 200.0), noise=0.005)
+    moves = {move.lever.key: move for move in found.moves}
+    assert (moves["target.workers"].before, moves["target.workers"].after) == (2, 1)
+    assert moves["target.env.POOL_SIZE"].after == 10
+    assert found.config == (1, 10)
+
+
+def test_what_moves_nothing_is_not_named() -> None:
+    named = [search((WORKERS, LIMIT), lambda _: 120.0, seed).strongest for seed in range(30)]
+    assert sum(each is not None for each in named) <= 3
+
+
+def test_the_smallest_that_is_as_good_is_taken() -> None:
+    """With a noise as large as what counts as equal it is not always; what is worse never is."""
+    chosen = [search((WORKERS,), lambda config: 50.0 * min(config[0], 2), seed).config[0] for seed in range(30)]
+    assert chosen.count(2) >= 15
+    assert 1 not in chosen
+    assert search((WORKERS,), lambda config: 50.0 * min(config[0], 2), noise=0.001).config == (2,)
+
+
+def test_what_the_machine_cannot_tell_is_said() -> None:
+    """One worker holds 100; of more, only that they hold 150 at least."""
+    found = search((WORKERS,), lambda config: 100.0 * config[0], used_up=150.0)
+    assert found.config[0] > 1
+    assert "cannot be told here" in found.hangs
+    assert "used up" in found.hangs
+
+
+def test_a_best_that_nothing_rivals_needs_no_upper_bound() -> None:
+    """It alone was cut off by the machine: more would only confirm it."""
+    two = Lever("target.workers", "workers", (1, 2), 1)
+    found = search((two,), lambda config: 100.0 * config[0], used_up=180.0)
+    assert (found.config, found.hangs) == ((2,), "")
+
+
+def test_when_the_time_is_over_it_is_said() -> None:
+    found = search((WORKERS, POOL), pooled, most=3)
+    assert found.trials == 3
+    assert "the time was over" in found.hangs
+    nothing = search((WORKERS, POOL), pooled, most=0)
+    assert nothing.config == (2, 1)
+
+
+def test_the_same_trials_lead_to_the_same_step() -> None:
+    rng, trials = random.Random(5), list[Climbed]()
+    while isinstance(step := next_measure((WORKERS, POOL), trials), Measure):
+        assert next_measure((WORKERS, POOL), trials) == step
+        trials.append(Climbed(step.config, climbed(step.levels, pooled(step.config), rng, 0.03, 1e9)))
+    assert next_measure((WORKERS, POOL), trials, go_on=False) == step
+
+
+def test_a_third_of_the_grid_is_enough() -> None:
+    taken = [search((WORKERS, POOL, LIMIT), pooled, seed).trials for seed in range(20)]
+    assert grid_trials((WORKERS, POOL, LIMIT)) == 96
+    assert max(taken) <= 32
+
+
+def test_a_lever_is_in_order_and_holds_what_is_now() -> None:
+    for values, before in (((1, 2), 3), ((2, 1), 1), ((1, 1), 1), ((), 1)):
+        with pytest.raises(ValueError, match="in order"):
+            Lever("target.workers", "workers", values, before)
