@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness.model.fault_traits import has_trait
 from harness.model.scenario import FaultUse, Ready, Scenario
+from harness.model.secrecy import may_be_secret
 from harness.model.target import Part, PostgresPart, Scalar, Target
 from harness.model.trial import PlannedTrial
 from harness.servers import SERVERS, server_of
@@ -106,11 +107,6 @@ def _config(scenario: Scenario, target: Target, workers: int, overrides: Mapping
 
 def _shown(key: str, value: Scalar) -> Scalar:
     return "(set)" if may_be_secret(key) else value
-
-
-def may_be_secret(key: str) -> bool:
-    """By its full path: what is set there is shown and kept nowhere."""
-    return key.startswith("target.env.") or key.endswith(".url") or ".headers." in key
 
 
 def why_not(scenario: Scenario, target: Target, workers: int, unable: Mapping[str, str]) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.model.secrecy import may_be_secret
 from harness.model.target import Scalar
-from harness.plan import may_be_secret
 from harness.plan_sweep import SweepPlan, combinations
 from harness.record import read_manifest
 from harness.target import find_target, read_override
