@@ -1,8 +1,8 @@
 """Does the quick suite pass each time? Runs it N times on the reference API and counts every verdict.
 
-    .venv/bin/python benchmarks/quick.py [--runs 10] [--burn] [--state FILE]
+    .venv/bin/python benchmarks/quick.py [--runs 10] [--burn] [--suite nightly] [--state FILE]
 
-`--burn` lets a process of ours burn one core beside it. Each result is kept in the state file as it comes, so that an
+Any other suite is asked the same with `--suite`. `--burn` lets a process of ours burn one core beside it. Each result is kept in the state file as it comes, so that an
 interrupted series goes on where it was. Goals: without a burner every run exits 0, with one 0 or 2 and never 1; wall
 time at most 1.15 × the sum of the phases of the trials.
 """
@@ -92,8 +92,8 @@ def burner(wanted: bool) -> Iterator[None]:
         process.wait()
 
 
-def run_once(run_dir: Path, arguments: Sequence[str]) -> Result:
-    command = [str(ROOT / "shakedown"), "run", "quick", "--json", "--quiet", "--out", str(run_dir), *arguments]
+def run_once(suite: str, run_dir: Path, arguments: Sequence[str]) -> Result:
+    command = [str(ROOT / "shakedown"), "run", suite, "--json", "--quiet", "--out", str(run_dir), *arguments]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
@@ -138,7 +138,7 @@ def new_folder(base: Path, number: int) -> Path:
     return next(base / name for name in names if not (base / name).exists())
 
 
-def report(results: Sequence[Result], burn: bool) -> bool:
+def report(suite: str, results: Sequence[Result], burn: bool) -> bool:
     """Every count; whether the goals were met."""
     for number, result in enumerate(results, 1):
         ratio = f"{result.ratio:.3f}" if result.ratio else "unknown"
@@ -146,7 +146,7 @@ def report(results: Sequence[Result], burn: bool) -> bool:
         for told in result.told:
             print(f"       {told.verdict} {told.scenario} {told.check} ({told.attributed_to}): {told.why}")
     beside = "one core burnt beside it" if burn else "nothing of ours beside it"
-    print(f"\n{len(results)} runs of quick, {beside}; commits: {', '.join(sorted({r.commit for r in results}))}")
+    print(f"\n{len(results)} runs of {suite}, {beside}; commits: {', '.join(sorted({r.commit for r in results}))}")
     print(f"exit codes: {_counted(r.exit_code for r in results)}")
     print(f"verdicts: {_counted(r.verdict for r in results)}")
     by_reason = Counter((told.verdict, told.scenario, told.check) for r in results for told in r.told)
@@ -157,11 +157,11 @@ def report(results: Sequence[Result], burn: bool) -> bool:
     ratios = [result.ratio for result in results if result.ratio]
     allowed = {0, 2} if burn else {0}
     right = all(result.exit_code in allowed for result in results)
-    quick = len(ratios) == len(results) and max(ratios) <= GOAL
+    swift = len(ratios) == len(results) and max(ratios) <= GOAL
     if ratios:
-        print(f"wall ÷ phases: worst {max(ratios):.3f}; goal {GOAL:g}: {'met' if quick else 'missed'}")
+        print(f"wall ÷ phases: worst {max(ratios):.3f}; goal {GOAL:g}: {'met' if swift else 'missed'}")
     print(f"exit codes allowed are {sorted(allowed)}: {'met' if right else 'missed'}")
-    return right and quick
+    return right and swift
 
 
 def _counted(values: Iterator[object]) -> str:
@@ -171,11 +171,12 @@ def _counted(values: Iterator[object]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--suite", default="quick", help="quick by default")
     parser.add_argument("--burn", action="store_true", help="burn one core beside it")
     parser.add_argument("--state", type=Path, help="where results are kept; runs/benchmark-quick….jsonl by default")
     parser.add_argument("--report", action="store_true", help="only print what the state file holds")
     options, arguments = parser.parse_known_args()
-    name = "benchmark-quick-burn" if options.burn else "benchmark-quick"
+    name = f"benchmark-{options.suite}{'-burn' if options.burn else ''}"
     state = options.state or ROOT / "runs" / f"{name}.jsonl"
     state.parent.mkdir(parents=True, exist_ok=True)
     base = state.with_suffix("")
@@ -184,7 +185,7 @@ def main() -> int:
     try:
         while len(results) < options.runs and not options.report:
             with burner(options.burn):
-                result = run_once(new_folder(base, len(results) + 1), arguments)
+                result = run_once(options.suite, new_folder(base, len(results) + 1), arguments)
             if result.exit_code in (130, 143):
                 break
             keep(state, result)
@@ -196,7 +197,7 @@ def main() -> int:
     if not results:
         print(f"no results yet in {state}")
         return 2
-    met = report(results, options.burn)
+    met = report(options.suite, results, options.burn)
     if len(results) < options.runs:
         print(f"{len(results)} of {options.runs} runs so far")
         return 2
