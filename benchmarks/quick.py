@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/quick.py [--runs 10] [--burn] [--suite nightly] [--state FILE]
 
-Any other suite is asked the same with `--suite`. `--burn` lets a process of ours burn one core beside it. Each result is kept in the state file as it comes, so that an
-interrupted series goes on where it was. Goals: without a burner every run exits 0, with one 0 or 2 and never 1; wall
-time at most 1.15 × the sum of the phases of the trials.
+Any other suite is asked the same with `--suite`. `--burn` lets a process of ours burn one core beside it. Each result
+is kept in the state file as it comes, so that an interrupted series goes on where it was. Goals: without a burner every
+run exits 0, with one 0 or 2 and never 1; wall time at most 1.15 × the sum of the phases of the trials.
 """
 
 from __future__ import annotations
