@@ -17,8 +17,6 @@ is missed when the interval contradicts it.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import subprocess
 import sys
@@ -29,6 +27,7 @@ from pathlib import Path
 from statistics import median, stdev
 
 from benchmarks.quick import commit
+from benchmarks.series import keep_line, read_lines
 from harness.checks.judge import judge_trial
 from harness.record import read_trial, trial_folders
 from harness.tuning.comparison import LEAST_PAIRS, Measured
@@ -150,24 +149,7 @@ def _spoilt(measured: Measured) -> list[str]:
 
 
 def read_state(path: Path) -> list[Result]:
-    """The results so far; a line that was cut is left out."""
-    results = []
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
-        try:
-            results.append(Result(**json.loads(line)))
-        except ValueError:
-            continue
-    return results
-
-
-def keep(result: Result, path: Path) -> None:
-    """On a line of its own, also after a line that was cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            file.write(b"" if file.read() == b"\n" else b"\n")
-        file.write(json.dumps(asdict(result)).encode() + b"\n")
+    return [Result(**line) for line in read_lines(path)]
 
 
 def pairs_of(results: Sequence[Result], metric: str, planted: bool) -> list[Pair]:
@@ -262,7 +244,7 @@ def main() -> int:
     for block, place, planted in left[: asked.most]:
         result = run_one(block, place, planted, planted_ms(results) if planted else SERVICE_MS)
         results.append(result)
-        keep(result, asked.state)
+        keep_line(asdict(result), asked.state)
         p50 = result.values.get("p50_ms", float("nan"))
         aside = f", left out for {', '.join(result.spoilt)}" if result.spoilt else ""
         print(f"block {block}, run {place}{', planted' if planted else ''}: p50 {p50:.2f} ms{aside}", flush=True)

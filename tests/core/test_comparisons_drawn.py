@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.comparisons import FIRST, Result, due, keep, order, pairs_of, planted_ms, read_state, report
+from benchmarks import comparisons
+from benchmarks.comparisons import FIRST, Result, due, order, pairs_of, planted_ms, read_state, report
+from benchmarks.series import keep_line
 
 
 def series(noise: float, factor: float, blocks: int = 30) -> list[Result]:
@@ -26,11 +28,11 @@ def test_a_series_goes_on_where_it_was(tmp_path: Path) -> None:
     whole = list(due([], 2))
     assert len(whole) == 9
     for each in series(0.0, 1.2, 2)[:4]:
-        keep(each, state)
+        keep_line(asdict(each), state)
     with state.open("a") as file:
         file.write('{"block": 1, "pla')
     assert list(due(read_state(state), 2)) == whole[4:]
-    keep(series(0.0, 1.2, 2)[4], state)
+    keep_line(asdict(series(0.0, 1.2, 2)[4]), state)
     assert list(due(read_state(state), 2)) == whole[5:]
 
 
@@ -61,7 +63,12 @@ def test_pairs_are_of_one_block_and_what_the_machine_spoilt_has_none() -> None:
     assert len(pairs_of(silent, "p50_ms", planted=False)) == 2
 
 
-def test_goals_are_met_missed_or_not_yet_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_goals_are_met_missed_or_not_yet_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "AGAIN", 80)
+    monkeypatch.setattr(comparisons, "DRAWS", 400)
+    monkeypatch.setattr(comparisons, "DRAWS_AGAIN", 50)
     assert report(series(0.03, 1.2, 12), 5) == 0
     assert "met" in capsys.readouterr().out
     assert report(series(0.3, 1.05, 12), 5) == 1, "so small a change drowns in so much noise"
