@@ -134,8 +134,19 @@ def run_one(block: int, place: int, planted: bool, service_ms: float) -> Result:
         (folder / "brief.py").write_text(SCENARIO)
         (folder / "shakedown.toml").write_text(TARGET.replace("LATENCY", f"{service_ms:.3f}"))
         words = ["run", str(folder / "brief.py"), "--target", str(folder / "shakedown.toml"), "--json", "--quiet"]
-        command = [sys.executable, "-m", "harness.cli.main", *words, "--seed", str(block), "--out", str(folder / "run")]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.cli.main",
+            *words,
+            "--seed",
+            str(block - FIRST),
+            "--out",
+            str(folder / "run"),
+        ]
         ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        if ended.returncode in (64, 130, 143):
+            raise SystemExit(f"The run was not made (exit {ended.returncode}), so it is no result.")
         found = trial_folders(folder / "run") if (folder / "run" / "trials").is_dir() else []
         records = [record for each in found if (record := read_trial(each)).whole]
         measured = [Measured(measure(record), judge_trial(record)) for record in records]
