@@ -37,7 +37,7 @@ _THOROUGH_MIN = 8.0
 @click.option("--workers", type=int, help="Number of worker processes that there are now.")
 @click.option("--workers-max", type=click.IntRange(1, 256), help="Most workers to try. [4, or twice the CPUs]")
 @click.option(
-    "--minutes", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Time for all of it, about."
+    "--minutes", type=click.FloatRange(0.5, 600), default=20.0, show_default=True, help="Time for all of it, about."
 )
 @click.option(
     "--verify",
@@ -67,8 +67,8 @@ def tune(
     Searches the number of workers, then every knob of [tune] in the target file: each trial is a fresh start under a
     staircase of rates, and the smallest value that is as good as the best within 3 % is taken. Then the scenarios are
     run with what is recommended; a setting that one of them does not survive is withdrawn. In the end recommended and
-    present settings are measured in pairs. Exit codes: 0 a recommendation (it may be: leave it as it is), 2 what this
-    machine cannot tell.
+    present settings are measured in pairs. Exit codes: 0 a recommendation (it may be: leave it as it is), 1 the service
+    does not start, 2 what this machine cannot tell.
 
     \b
     shakedown tune                                   the reference API, in about 20 minutes

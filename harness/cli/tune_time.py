@@ -50,7 +50,8 @@ class Budget:
             self._climbs_s.append(seconds)
 
     def may_search(self) -> bool:
-        return self.left_s > self._reserve_s + self._climb_s
+        """One trial is always run."""
+        return not self._climbs_s or self.left_s > self._reserve_s + self._climb_s
 
     def plan_blocks(self) -> int:
         """As many as there is time for."""

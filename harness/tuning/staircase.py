@@ -32,7 +32,7 @@ COARSE_FACTOR, COARSE_STEPS = 1.2, 10
 ABOUT = (0.45, 0.65, 0.8, 0.9, 0.97, 1.03, 1.1, 1.18, 1.28, 1.42, 1.6, 1.8, 2.05, 2.4)
 """Of what is expected: close steps where a difference decides, and none at 1, for equals shall not fall apart."""
 FINE_FACTOR, FINE_MARGIN, FINE_STEPS = 1.035, 1.06, 10
-TOP_RPS, LEAST_RPS = 15_000.0, 12.0
+TOP_RPS, LEAST_RPS = 15_000.0, 14.0
 _NARROW = 1.1
 _S = 1_000_000_000
 

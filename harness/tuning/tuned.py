@@ -24,6 +24,7 @@ from harness.tuning.verifying import RunScenario, Survived, Verified, next_scena
 
 CLIMB, PAIR = "climb", "climb-paired"
 """The scenarios of the search and of the blocks, as the plan names them."""
+STARTS = "starts"
 _NO_STAIRS = Stairs(None, None)
 
 
@@ -94,10 +95,13 @@ class Tuned:
     recommendation: Recommendation
     untested: tuple[tuple[str, str], ...]
     broken: str = ""
+    starts: bool = True
 
     @property
     def outcome(self) -> Outcome:
         """Inconclusive where a choice hangs on what could not be told; what is the app's own is told, not judged."""
+        if not self.starts:
+            return "fail"
         return "inconclusive" if self.broken or self.found.hangs else "pass"
 
 
@@ -131,6 +135,8 @@ class _Story:
         self._climbed = [Climbed(self._config(each), each.stairs) for each in seen if each.scenario == CLIMB]
 
     def next(self, search: bool, blocks: int) -> Next | Tuned:
+        if not self._starts:
+            return self.tell()
         step = self._search(search)
         if isinstance(step, Measure):
             return Climb(step.config, step.levels)
@@ -157,7 +163,9 @@ class _Story:
             (each.name, f"it needs {each.min_workers} workers") for each in self._asked.scenarios if each not in fitting
         ]
         untested = (*self._asked.untested, *few)
-        return Tuned(found, known, seen, config, self._before, low, high, recommendation, untested, broken)
+        return Tuned(
+            found, known, seen, config, self._before, low, high, recommendation, untested, broken, self._starts
+        )
 
     # ── the three stages
 
@@ -166,10 +174,18 @@ class _Story:
 
     def _broken(self, found: Found) -> str:
         """Why there is nothing to tune; empty where there is."""
+        if not self._starts:
+            return "the service did not start with its present settings"
         mine = self._stairs(self._before)
         if not any(each.low_rps for each in mine):
             return "the present configuration held its objectives at no rate that was tried"
         return ""
+
+    @property
+    def _starts(self) -> bool:
+        """With the present settings, which come first. Others that do not start just score nothing."""
+        said = self._seen[0].verdict.verdicts if self._seen else ()
+        return not any(each.check == STARTS and each.verdict == "fail" for each in said)
 
     def _verify(self, found: Found) -> RunScenario | Survived:
         ran = [

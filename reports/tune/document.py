@@ -46,7 +46,7 @@ def recommendation_document(view: TuneView) -> dict[str, object]:
         "withdrawn": [asdict(each) for each in told.withdrawn],
         "effects": [asdict(each) for each in view.tuned.effects],
         "score": {"low_rps": view.tuned.low_rps, "high_rps": view.tuned.high_rps},
-        "trials": told.trials,
+        "trials_used": told.trials,
         "grid_trials": told.grid_trials,
     }
 

@@ -150,7 +150,7 @@ def test_a_climb_is_as_long_as_its_steps() -> None:
     target = load_target(REFERENCE, {})
     planned = plan_climb(3, "climb", first_levels(), target, 2, {"workers": 2}, 1, 2)
     assert isinstance(planned.shape, Step)
-    assert planned.shape.levels_rps[:2] == (12.0, 12.0)  # the warm-up is at the lowest
+    assert planned.shape.levels_rps[:2] == (14.0, 14.0)  # the warm-up is at the lowest
     assert planned.shape.each_s * len(planned.shape.levels_rps) < 3 + planned.scenario.baseline_s
     assert planned.rate_rps == max(first_levels())
     assert ns(1.0) == 1_000_000_000

@@ -123,6 +123,15 @@ def test_a_service_that_holds_nothing_has_nothing_to_tune() -> None:
     assert "held its objectives at no rate" in tuned.broken
 
 
+def test_a_service_that_does_not_start_fails() -> None:
+    failed = TrialVerdict("climb", {}, (), "fail", (Verdict("starts", "fail", "it ended"),), ())
+    asked, seen = Asked((WORKERS,), (DRAIN,)), [Seen("climb", {"workers": 2}, 0, failed)]
+    tuned = next_trial(asked, seen, search=True, blocks=3)
+    assert isinstance(tuned, Tuned)
+    assert (tuned.outcome, tuned.config) == ("fail", (2,))
+    assert "did not start" in tuned.broken
+
+
 def test_without_blocks_no_effect_is_claimed() -> None:
     tuned = Deployments(Asked((WORKERS, POOL), ()), pooled).run(blocks=0)
     assert tuned.effects == ()

@@ -1,0 +1,33 @@
+"""Storing an order takes two seconds after its body has come; `GRACE` in gunicorn.graceful_timeout must be longer.
+
+No rate shows it: a grace of one second scores as well as any, and cuts the order that is under way at a shutdown.
+"""
+
+import asyncio
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class Order(BaseModel):
+    name: str
+
+
+@app.get("/health")
+@app.get("/ready")
+async def health() -> dict[str, bool]:
+    return {"ok": True}
+
+
+@app.get("/orders")
+async def orders() -> list[str]:
+    await asyncio.sleep(0.01)
+    return []
+
+
+@app.post("/orders", status_code=201)
+async def order(new: Order) -> dict[str, str]:
+    await asyncio.sleep(2)
+    return {"name": new.name}
