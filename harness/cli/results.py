@@ -30,7 +30,7 @@ from reports.text import summarise
 from reports.tune.document import recommendation_document, tune_document
 from reports.tune.page import tune_page
 from reports.tune.text import tune_text
-from reports.tune.view import is_tuning, view_tuning
+from reports.tune.view import is_tuning, pasted, view_tuning
 from reports.view import RunView, read_run
 
 EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
@@ -78,6 +78,8 @@ def write_page(run: RunView, path: Path) -> None:
     if is_tuning(run.facts):
         view = view_tuning(run)
         write_text(path, tune_page(run, view))
+        for file in pasted(run, view):
+            write_text(path.with_name(file.name), file.text)
         write_text(path.with_name("recommendation.json"), json.dumps(recommendation_document(view), indent=2) + "\n")
         path = path.with_name("trials.html")
     elif is_search(run.facts):
@@ -120,10 +122,11 @@ def show_search(run: RunView, as_json: bool) -> int:
 def show_tuning(run: RunView, as_json: bool) -> int:
     """As `show`, for a tuning; its exit code."""
     view = view_tuning(run)
+    names = [file.name for file in pasted(run, view)]
     if as_json:
         click.echo(json.dumps(tune_document(run, view)))
     else:
-        click.echo(tune_text(view, run.run_dir, run.target, needs_ascii()), nl=False)
+        click.echo(tune_text(view, run.run_dir, run.target, names, needs_ascii()), nl=False)
     return EXIT[view.outcome]
 
 

@@ -94,7 +94,7 @@ def tune(
         run_dir=run_dir,
         seed=used,
         command=["shakedown", "tune", f"--target={path}", *typed, *sets],
-        more={"tune": tune_facts(scope.asked, minutes)},
+        more={"tune": tune_facts(scope.asked, minutes, now)},
         search=lambda: Tuning(scope, run_dir, watcher, minutes).trials(),
     )
     with held(run_dir):

@@ -14,6 +14,7 @@ from harness.model.scenario import Scenario
 from harness.model.target import Scalar, Target
 from harness.plan import why_not
 from harness.plan_search import search_overrides
+from harness.servers import server_of
 from harness.target import load_target
 from harness.tuning.capacity import Range
 from harness.tuning.levers import Config, Lever
@@ -65,8 +66,10 @@ def ask(
     return Scope(Asked(levers, hardships, repeat, seed, tuple(refused.items())), fitting, path, overrides)
 
 
-def tune_facts(asked: Asked, minutes: float) -> dict[str, object]:
+def tune_facts(asked: Asked, minutes: float, target: Target) -> dict[str, object]:
     return {
+        "server": server_of(target.server).table,
+        "parts": {part.name: part.kind for part in target.parts},
         "levers": [asdict(lever) for lever in asked.levers],
         "scenarios": [asdict(each) for each in asked.scenarios],
         "untested": [list(each) for each in asked.untested],

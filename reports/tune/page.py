@@ -13,7 +13,7 @@ from harness.tuning.tuned import short
 from reports.html.page import icon, shown, stylesheet, templates
 from reports.html.palette import var
 from reports.html.svg import num, titled
-from reports.tune.view import TuneView
+from reports.tune.view import TuneView, pasted
 from reports.view import RunView
 from reports.words import SYMBOL, WORD
 
@@ -34,6 +34,7 @@ def tune_page(run: RunView, view: TuneView) -> str:
             target=run.target,
             told=view.told,
             economy=view.economy,
+            files=[(file.name, file.text) for file in pasted(run, view)],
             settings=[(short(each.key), each) for each in tuned.recommendation.settings],
             withdrawn=[(short(each.setting.key), each) for each in tuned.recommendation.withdrawn],
             effects=[(each.metric, *_percent(each), each.pairs) for each in tuned.effects],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.tuning.levers import Moved
 from harness.tuning.recommendation import Effect
 from harness.tuning.tuned import short
@@ -10,7 +12,7 @@ from reports.tune.view import TuneView
 from reports.words import SYMBOL, SYMBOL_ASCII, WORD
 
 
-def tune_text(view: TuneView, run_dir: str, target: str, ascii_only: bool = False) -> str:
+def tune_text(view: TuneView, run_dir: str, target: str, names: Sequence[str] = (), ascii_only: bool = False) -> str:
     symbol = (SYMBOL_ASCII if ascii_only else SYMBOL)[view.outcome]
     tuned = view.tuned
     lines = [f"{symbol} {WORD[view.outcome]}  {one_line(target)}: {view.told}", ""]
@@ -28,7 +30,8 @@ def tune_text(view: TuneView, run_dir: str, target: str, ascii_only: bool = Fals
     for setting in tuned.recommendation.settings:
         if setting.changed and setting.untested:
             lines.append(f"  not tested  {short(setting.key)}: {one_line(setting.untested)}")
-    lines += ["", f"  {view.economy}", f"  report {run_dir}/report.html"]
+    lines += ["", f"  {view.economy}", *(f"  settings {run_dir}/{name}" for name in names)]
+    lines += [f"  report {run_dir}/report.html"]
     text = "\n".join(line.rstrip() for line in lines) + "\n"
     return text.encode("ascii", "replace").decode() if ascii_only else text
 

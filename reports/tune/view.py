@@ -9,6 +9,7 @@ from typing import Any
 from harness.model.target import Slo
 from harness.model.verdict import Outcome
 from harness.tuning.levers import Lever, Moved
+from harness.tuning.paste import File, files
 from harness.tuning.tuned import Asked, Hardship, Seen, Tuned, see, short, tell
 from reports.view import RunView
 from reports.words import counted
@@ -65,6 +66,14 @@ class TuneView:
         climbs = self.tuned.found.trials
         grid = f"{recommendation.grid_trials:,}"
         return f"{counted(climbs, 'trial')} to search, where every combination three times would take {grid}"
+
+
+def pasted(run: RunView, view: TuneView) -> tuple[File, ...]:
+    """The settings as files to take over; none where nothing is recommended."""
+    told: Any = run.facts["tune"]
+    if view.tuned.broken:
+        return ()
+    return files(view.tuned.recommendation, str(run.facts.get("app", "")), told["server"], told["parts"])
 
 
 def is_tuning(facts: Mapping[str, object]) -> bool:

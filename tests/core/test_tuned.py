@@ -8,6 +8,7 @@ import pytest
 
 from harness.model.target import Slo
 from harness.model.verdict import TrialVerdict, Verdict
+from harness.target import REFERENCE, load_target
 from harness.tuning.levers import Config, Lever
 from harness.tuning.staircase import Stairs, StepSeen, climb
 from harness.tuning.tuned import PAIR, Asked, Climb, Hardship, Next, Seen, Survive, Tuned, next_trial, short, tell
@@ -15,13 +16,19 @@ from harness.tuning.verifying import OwnFailure
 from reports.tune.document import recommendation_document, tune_document
 from reports.tune.page import tune_page
 from reports.tune.text import tune_text
-from reports.tune.view import TuneView, asked_of
+from reports.tune.view import TuneView, asked_of, pasted
 from reports.view import RunView
 
 WORKERS = Lever("target.workers", "workers", (1, 2, 3, 4), 2)
 POOL = Lever("target.env.POOL_SIZE", "pool", (1, 2, 4), 1)
 GRACE = Lever("target.gunicorn.graceful_timeout", "timeout", (1, 10), 10)
 DRAIN, KILLED = Hardship("drain"), Hardship("worker-killed", min_workers=2)
+FACTS = {
+    "seed": 1,
+    "command": ["shakedown", "tune"],
+    "app": "app.main:app",
+    "tune": {"server": "gunicorn", "parts": {}},
+}
 Fails = Callable[[str, Config], str]
 
 
@@ -160,7 +167,7 @@ def test_all_of_it_is_told() -> None:
     asked = Asked((WORKERS, POOL, GRACE), (DRAIN,), untested=(("db-refused", "it needs a part of kind postgres"),))
     deployments = Deployments(asked, pooled, fails)
     view = TuneView(deployments.run(), tuple(deployments.seen), asked, Slo())
-    run = RunView("runs/x", "app.main:app", {"seed": 1, "command": ["shakedown", "tune"]}, ())
+    run = RunView("runs/x", "app.main:app", FACTS, ())
     assert view.told.startswith("the lever is env.POOL_SIZE: 1 to 4 takes the score to")
     text = tune_text(view, "runs/x", "app.main:app")
     assert text.splitlines()[0].startswith("✔ PASS  app.main:app: the lever is env.POOL_SIZE")
@@ -176,11 +183,16 @@ def test_all_of_it_is_told() -> None:
     assert "<strong>4</strong>" in page
     assert "graceful-shutdown in drain" in page
     assert page.count("<svg") == 3
+    written = {file.name: file.text for file in pasted(run, view)}
+    assert "workers = 4" in written["gunicorn.conf.py"]
+    assert "graceful_timeout" not in written["gunicorn.conf.py"]
+    assert "POOL_SIZE=4" in written["settings.env"]
+    assert "POOL_SIZE=4" in page
 
 
 def test_the_question_is_kept_as_it_was_asked() -> None:
     from harness.cli.tune_asked import tune_facts
 
     asked = Asked((WORKERS, POOL), (DRAIN, KILLED), seed=7, untested=(("db-refused", "no database"),))
-    facts = json.loads(json.dumps({"tune": tune_facts(asked, 20.0), "seed": 7}))
+    facts = json.loads(json.dumps({"tune": tune_facts(asked, 20.0, load_target(REFERENCE, {})), "seed": 7}))
     assert asked_of(facts) == asked
