@@ -25,7 +25,7 @@ from harness.load.generator import OURS_ALONE, Generator
 from harness.model.observation import Observation
 from harness.model.target import Target
 from harness.model.trial import PlannedTrial
-from harness.record import TrialWriter, make_calibration_folder, trial_folder, trial_folders, write_manifest
+from harness.record import TrialWriter, has_begun, make_calibration_folder, trial_folder, write_manifest
 from harness.rig import Rig
 from harness.system.process import Spawner
 
@@ -146,7 +146,7 @@ async def _conduct(rig: Rig, planned: PlannedTrial, run: Run, watcher: Watcher, 
     try:
         await conduct(rig, planned, writer, watcher, rate_rps=rate_rps)
     except HarnessError:
-        if folder in trial_folders(run.run_dir):  # else it did not come so far that it could be judged
+        if has_begun(folder):  # else it did not come so far that it could be judged
             watcher.trial_ended(planned, folder)
         raise
     finally:

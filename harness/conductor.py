@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 from harness import timeline
 from harness.backends.process import ProcessDeployment
 from harness.booting import BOOT_S, until_up
-from harness.deployment import Deployment, Stopped
+from harness.deployment import Deployment, NotThere, Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
@@ -298,11 +298,15 @@ class Conductor:
     async def _change(
         self, use: FaultUse, action: Literal["apply", "prove", "lift"], do: Callable[[], Awaitable[Proof]]
     ) -> None:
-        """Do it and write it down. A proxy that hung is whole again: that costs this trial its worth, and no other."""
+        """Do it and write it down.
+
+        A proxy that hung is whole again, and a process that has gone is the app's doing: that costs this trial its
+        worth, and no other.
+        """
         sent_ns = self.clock.now_ns()
         try:
             proof = await do()
-        except Wedged as error:
+        except (Wedged, NotThere) as error:
             proof = Proof(False, str(error))
         self.emit(FaultChanged(use.id, action, proof.ok, proof.why, proof.evidence, sent_ns, self.clock.now_ns()))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.errors import MachineError
 from harness.model.trial import ServerSettings
 
 
@@ -30,6 +31,10 @@ class Stopped:
     done_ns: int
 
 
+class NotThere(MachineError):
+    """A process that was to be hurt has gone before it was: a finding about the app, perhaps, and no end of the run."""
+
+
 class Deployment(Protocol):
     """A service under test. `address` is the server itself, `ingress` the proxy before it."""
 
@@ -49,7 +54,7 @@ class Deployment(Protocol):
         """Pids of the worker processes alive now, oldest first; helper processes of the server left out."""
 
     def signal(self, pid: int, number: int) -> None:
-        """Send a signal to a process of the deployment; to no other."""
+        """Send a signal to a process of the deployment; to no other: NotThere."""
 
     async def stop(self, grace_s: float) -> Stopped:
         """SIGTERM, wait for `grace_s`, then SIGKILL."""

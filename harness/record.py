@@ -147,7 +147,12 @@ def trial_folders(run_dir: Path) -> list[Path]:
     folder = run_dir / "trials"
     if not folder.is_dir():
         raise UsageError(f"{run_dir} is not a run directory: it has no folder trials/.")
-    return [path for path in sorted(folder.iterdir()) if (path / "trial.json").exists()]
+    return [path for path in sorted(folder.iterdir()) if has_begun(path)]
+
+
+def has_begun(folder: Path) -> bool:
+    """Did a trial come so far that its folder can be read?"""
+    return (folder / "trial.json").exists()
 
 
 def trial_folder(run_dir: Path, slug: str) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
-from harness.deployment import Address, Stopped
+from harness.deployment import Address, NotThere, Stopped
 from harness.errors import MachineError
 from harness.model.target import Target
 from harness.model.trial import ServerSettings
@@ -110,7 +110,7 @@ class ProcessDeployment:
         elif pid in self.workers():
             _send(pid, number)
         else:
-            raise MachineError(f"Process {pid} is none of this deployment; it gets no signal.")
+            raise NotThere(f"Process {pid} is none of this deployment; it gets no signal.")
 
     async def stop(self, grace_s: float) -> Stopped:
         """SIGTERM to the supervisor, SIGKILL to all when `grace_s` is over."""

@@ -13,9 +13,9 @@ from signal import SIGCONT, SIGSTOP
 
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.faults.worker import INDEX, pick
+from harness.faults.worker import INDEX, pick, send
 from harness.model.scenario import FaultUse
-from harness.system.proc import Stat, is_same, read_stat
+from harness.system.proc import Stat, read_stat
 
 _NOTICE_S = 2.0
 
@@ -28,7 +28,7 @@ class Freeze:
 
     async def apply(self) -> Evidence:
         self.worker, connections = pick(self.deployment, self.index)
-        self.deployment.signal(self.worker.pid, SIGSTOP)
+        send(self.worker, SIGSTOP)
         return {"pid": self.worker.pid, "connections": connections}
 
     async def prove(self) -> Proof:
@@ -40,9 +40,8 @@ class Freeze:
         return Proof(state == "T", f"The kernel says of worker {pid}: state {state}.", {"pid": pid, "state": state})
 
     async def lift(self) -> Evidence:
-        if self.worker is None or not is_same(self.worker.pid, self.worker.start):
+        if self.worker is None or not send(self.worker, SIGCONT):
             return {"replaced": True}  # the supervisor was quicker
-        self.deployment.signal(self.worker.pid, SIGCONT)
         return {"pid": self.worker.pid, "replaced": False}
 
 

@@ -9,7 +9,7 @@ from signal import SIGKILL
 
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.faults.worker import INDEX, pick
+from harness.faults.worker import INDEX, pick, send
 from harness.model.scenario import FaultUse
 from harness.system.proc import Stat, is_same
 
@@ -21,15 +21,18 @@ class Kill:
     deployment: Deployment
     index: int
     worker: Stat | None = None
+    sent: bool = False
 
     async def apply(self) -> Evidence:
         self.worker, connections = pick(self.deployment, self.index)
-        self.deployment.signal(self.worker.pid, SIGKILL)
+        self.sent = send(self.worker, SIGKILL)
         return {"pid": self.worker.pid, "connections": connections}
 
     async def prove(self) -> Proof:
         if self.worker is None:
             return Proof(False, "No worker was killed.")
+        if not self.sent:
+            return Proof(False, f"Worker {self.worker.pid} had gone by itself when it was to be killed.")
         end = time.monotonic() + _NOTICE_S
         while is_same(self.worker.pid, self.worker.start) and time.monotonic() < end:
             await asyncio.sleep(0.02)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from harness.deployment import Deployment
-from harness.errors import MachineError
+from harness.deployment import Deployment, NotThere
 from harness.faults.fault import Parameter
 from harness.system.proc import Stat, is_same, read_stat
 from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
@@ -27,15 +25,19 @@ def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
         index = max(range(len(pids)), key=lambda number: (held.get(pids[number], 0), spent.get(pids[number], 0.0)))
     stat = read_stat(pids[index]) if 0 <= index < len(pids) else None
     if stat is None:
-        raise MachineError(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
+        raise NotThere(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
     return stat, held.get(stat.pid, 0)
 
 
-def send(worker: Stat, number: int) -> None:
-    """A signal to this worker and to nobody who got its pid; nothing where it is gone."""
-    if is_same(worker.pid, worker.start):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker.pid, number)
+def send(worker: Stat, number: int) -> bool:
+    """A signal to this worker and to nobody who got its pid; was it there to get it?"""
+    if not is_same(worker.pid, worker.start):
+        return False
+    try:
+        os.kill(worker.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def connections_by_worker(deployment: Deployment) -> dict[int, int]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 DSN = os.environ.get("DATABASE_URL")  # without it, libpq's PGHOST and so on
 UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 LATEST = "SELECT title FROM tickets ORDER BY id DESC LIMIT 10"
+TABLE = "CREATE TABLE IF NOT EXISTS tickets (id bigserial PRIMARY KEY, title text NOT NULL)"
 CREATE = "INSERT INTO tickets (title) VALUES ($1)"
 
 
@@ -147,7 +148,9 @@ def make_app(lifespan: Any = lifespan, **bad: Any) -> FastAPI:
 
 async def make_table() -> None:
     connection = await asyncpg.connect(DSN)
-    await connection.execute("CREATE TABLE IF NOT EXISTS tickets (id bigserial PRIMARY KEY, title text NOT NULL)")
+    async with connection.transaction():  # IF NOT EXISTS alone does not hold for two at once
+        await connection.execute("SELECT pg_advisory_xact_lock(12)")
+        await connection.execute(TABLE)
     await connection.close()
 
 

@@ -81,6 +81,8 @@ UNJUDGED = [
     ("readiness-bounded", with_outage(replace(BLACKHOLE, rounds=()))),
     ("readiness-bounded", with_outage(replace(BLACKHOLE, rounds=YES, direct=1))),
     ("readiness-without-dependency", with_outage(replace(HANG, rounds=(*YES, NO[0])))),
+    ("readiness-without-dependency", with_outage(replace(HANG, rounds=(*YES, *NO, *YES)))),
+    ("readiness-without-dependency", with_outage(replace(HANG, rounds=(*NO, *YES)))),
     ("readiness-without-dependency", with_outage(replace(HANG, rounds=()))),
     ("short-timeouts", with_outage(replace(BLACKHOLE, rounds=YES))),
 ]

@@ -11,23 +11,28 @@ import pytest
 from record_builder import REFUSED, Story
 
 from harness.conductor import Conductor
+from harness.deployment import NotThere
+from harness.errors import HarnessError
 from harness.faults.fault import Evidence, Proof
-from harness.model.observation import FaultChanged
+from harness.model.observation import FaultChanged, Observation
 from harness.model.scenario import FaultUse
 from harness.parts.toxiproxy_calls import Wedged
 
 
 @dataclass
 class Hanging:
-    """An actor for which one of the three hangs the proxy."""
+    """An actor for which one of the three hangs the proxy, or raises what it is given."""
 
     at: str
+    error: HarnessError = field(
+        default_factory=lambda: Wedged("Toxiproxy did not answer. It was ended and started anew.")
+    )
     done: list[str] = field(default_factory=list)
 
     def _act(self, what: str) -> None:
         self.done.append(what)
         if what == self.at:
-            raise Wedged("Toxiproxy did not answer. It was ended and started anew.")
+            raise self.error
 
     async def apply(self) -> Evidence:
         self._act("apply")
@@ -69,6 +74,19 @@ def test_a_proxy_that_hangs_is_told_with_the_fault_and_the_fault_is_lifted(
     assert actor.done == [change.action for change in seen] == ["apply", "prove", "lift"]
     assert [change.action for change in seen if not change.ok] == [at]
     assert "started anew" in next(change.why for change in seen if not change.ok)
+
+
+def test_a_worker_that_has_gone_before_it_is_hurt_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.timeline.PROVE_AFTER_S", 0.0)
+
+    async def run() -> list[Observation]:
+        one, actor = conductor(), Hanging("apply", NotThere("There is no worker number -1: the server has 0."))
+        await one._one_fault(FaultUse("worker.kill", for_s=0.01), actor)
+        return [one._queue.get_nowait() for _ in range(one._queue.qsize())]
+
+    first, *_ = asyncio.run(run())
+    assert isinstance(first, FaultChanged)
+    assert (first.action, first.ok, first.why) == ("apply", False, "There is no worker number -1: the server has 0.")
 
 
 def test_a_fault_that_is_cut_off_while_it_is_applied_is_lifted() -> None:

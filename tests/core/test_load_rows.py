@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import MachineError
 from harness.load.rows_file import read_rows
 from harness.model.rows import (
     ANSWERED,
@@ -111,3 +112,8 @@ def test_a_quantile_of_nothing_is_an_error() -> None:
 def test_a_ledger_counts_what_is_missing_twice_and_beyond() -> None:
     book = ledger(rows_from_bytes(packed(0) + packed(0) + packed(2) + packed(9) + packed(9)), 4)
     assert (book.missing, book.repeated, book.unreadable) == (2, 2, 1)
+
+
+def test_rows_that_somebody_took_away_are_told_of_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"cannot be read from .*samples\.rows: No such file"):
+        read_rows(tmp_path / "samples.rows")

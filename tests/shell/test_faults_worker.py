@@ -202,3 +202,23 @@ def test_a_lift_may_come_first_and_proves_nothing(faults: Scene, served: Served,
         assert not (await never.prove()).ok
 
     faults.run(see())
+
+
+@pytest.mark.parametrize("id", ["worker.freeze", "worker.kill"])
+def test_a_worker_that_goes_in_the_last_moment_is_not_said_to_be_hurt(
+    id: str, faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pid may be somebody else's by then; nobody gets the signal."""
+
+    async def see() -> None:
+        process = faults.stage.spawner.spawn(["sleep", "60"], name="worker", env=clean_env(), cwd=HERE)
+        stat = read_stat(process.pid)
+        assert stat is not None
+        await process.end(first=9)
+        monkeypatch.setattr(f"harness.faults.{id.partition('.')[2]}.pick", lambda *_: (stat, 0))
+        late = actor(faults, served, id)
+        await late.apply()
+        assert not (await late.prove()).ok
+        await late.lift()
+
+    faults.run(see())

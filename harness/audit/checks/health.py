@@ -130,13 +130,15 @@ def _apart(facts: Health) -> Told:
         return not_applicable("There is no HTTP part that readiness does without.", "parts.NAME of kind http")
     evidence = _evidence(outages)
     for outage in outages:
-        doubtful = sum(1 for each in outage.rounds if each.no)
-        if doubtful > 1:
+        if outage.doubted > 1:
             why = f"{outage.part} did not answer, and {facts.ready} said no, although ready_needs does without it."
             advice = f"Leave {outage.part} out of readiness, or name it in target.ready_needs."
             return failed(why, advice, **evidence)
-        if doubtful or len(outage.rounds) < 2:
-            return inconclusive(f"While {outage.part} did not answer readiness wavered once.", "", **evidence)
+        if len(outage.rounds) < 2:
+            return inconclusive(f"Readiness was hardly asked while {outage.part} did not answer.", "", **evidence)
+        if wavered := sum(1 for each in outage.rounds if each.no):
+            why = f"While {outage.part} did not answer readiness wavered {wavered} times, and said yes all the same."
+            return inconclusive(why, "", **evidence)
     return passed(f"Readiness stayed yes while {', '.join(o.part for o in outages)} did not answer.", **evidence)
 
 

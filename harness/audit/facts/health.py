@@ -52,6 +52,16 @@ class Outage:
         return self.rounds[-trailing].at_s if trailing > 1 else None
 
     @property
+    def doubted(self) -> int:
+        """Rounds with a no in them, one after the other, up to the lift: what the outage itself has caused is there."""
+        found = 0
+        for each in reversed(self.rounds):
+            if not each.no:
+                break
+            found += 1
+        return found
+
+    @property
     def back_after_s(self) -> float | None:
         """When every probe said yes again and went on so."""
         trailing = 0
