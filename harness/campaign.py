@@ -151,6 +151,8 @@ async def _conduct(rig: Rig, planned: PlannedTrial, run: Run, watcher: Watcher, 
         raise
     finally:
         writer.close()
+    if not has_begun(folder):
+        raise MachineError(f"The record of this trial is not there any more: {folder}.")
     watcher.trial_ended(planned, folder)
 
 
