@@ -14,7 +14,7 @@ from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusiv
 from .facts.machine import excused, for_the_rig, unfit_spans
 from .facts.probes import was_on_hurt_worker
 from .facts.recovery import bite
-from .facts.troubles import service_span, troubles, uses_on_parts
+from .facts.troubles import ends_for_good, service_span, troubles, uses_on_parts
 
 NAME = "readiness-bounded"
 _MIN_PROBES = 5
@@ -25,7 +25,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     probes = [s for s in record.probes("ready", None, span) if not was_on_hurt_worker(s, found)] if span else []
     if span is None or len(probes) < _MIN_PROBES:
         return inconclusive(NAME, f"Only {len(probes)} readiness probes were sent; {_MIN_PROBES} are needed.")
-    if hurt and uses_on_parts(record.trial):
+    if hurt and uses_on_parts(record.trial) and not ends_for_good(record.trial):
         inside = sum(seen.via == "fresh" and hurt.touches(seen.sent_ns, seen.done_ns) for seen in probes)
         if inside < 2:
             return inconclusive(NAME, f"Only {inside} fresh readiness probes fell into the fault; 2 are needed.")

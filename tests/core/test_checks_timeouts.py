@@ -8,7 +8,7 @@ from record_builder import BASELINE, BITE_S, BLACKHOLE, DRAIN, FROZEN, REFUSED, 
 from test_checks_premises import verdict_of
 
 from harness.checks.judge import judge_trial
-from harness.model.observation import DatabaseSampled, SessionLimits
+from harness.model.observation import DatabaseSampled, FaultChanged, SessionLimits
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
 from harness.model.scenario import Scenario, fault
@@ -17,6 +17,9 @@ from harness.model.trial import ServerSettings
 
 NAME = "timeouts-ordered"
 LOCKED = Scenario("db-locked", "Is it bounded?", faults=(fault("postgres.lock", for_s=13),), ready="any")
+SILENT_END = Scenario(
+    "silent-end", "Is it answered?", faults=(fault("postgres.blackhole"), fault("server.sigterm")), ready="any"
+)
 BRIEFLY = Scenario("db-briefly", "Is it bounded?", faults=(fault("postgres.lock", for_s=4),), ready="any")
 
 
@@ -199,6 +202,22 @@ def test_requests_that_are_cut_when_the_grace_is_over_show_it() -> None:
     assert (verdict.verdict, pairs_of(record)) == ("fail", {"drain + request + close < graceful": False})
     assert "request 3 s (at least, measured" in verdict.why
     assert "of 3 requests in hand at SIGTERM 2 were cut" in verdict.why
+
+
+def test_a_drain_while_the_database_is_silent_is_judged_by_what_was_cut() -> None:
+    trial = {"server_settings": graceful(3.0), "slo": Slo(deadline_s=2.0)}
+    held = (Reply(3.0, -1, "eof"), Reply(2.5, 503))
+    proofs = [
+        FaultChanged("server.sigterm", "apply", True, "", {}, ns(BITE_S + 0.03), ns(BITE_S + 0.04)),
+        FaultChanged("db.blackhole", "prove", True, "the canary failed", {}, ns(BITE_S + 0.2), ns(BITE_S + 0.3)),
+    ]
+    record = Story(SILENT_END, in_flight=held, trial_changes=trial).record(plus=proofs)
+    assert pairs_of(record) == {"drain + request + close < graceful": False}
+    assert verdict_of(record, "graceful-shutdown").verdict == "fail"
+    assert {each.verdict for each in judge_trial(record).verdicts} == {"pass", "fail"}
+    calm = Story(SILENT_END, in_flight=held[1:], trial_changes={"server_settings": graceful(13.0)}).record(plus=proofs)
+    assert {each.verdict for each in judge_trial(calm).verdicts} == {"pass"}
+    assert pairs_of(calm) == {"drain + request + close < graceful": True}, "what a silent part adds is no drain"
 
 
 def test_requests_that_are_cut_at_once_are_not_the_graces_doing() -> None:
