@@ -1,7 +1,6 @@
 """Reads one HTTP/1.1 answer as its bytes come, and tells how far it got.
 
-Without sockets, so that every load driver can use it. A parser serves one answer only: a HEAD answer leaves it waiting
-for a body that never comes.
+Without sockets, so that every load driver can use it.
 """
 
 import httptools
@@ -19,7 +18,10 @@ class NotHttp(Exception):
 
 
 class Answer:
-    """`status` is 0 until the headers are whole; `body` is kept only if asked for."""
+    """`status` is 0 until the headers are whole; `body` is kept only if asked for.
+
+    One reads the answers of a connection one after the other, `begin` before each but the first.
+    """
 
     __slots__ = (
         "_chunked",
@@ -39,16 +41,23 @@ class Answer:
     )
 
     def __init__(self, *, is_head: bool = False, keep_body: bool = False, pid_header: bytes = b"") -> None:
+        self._pid_header = pid_header
+        self._parser: httptools.HttpResponseParser | None = None
+        self._is_head = False
+        self.begin(is_head=is_head, keep_body=keep_body)
+
+    def begin(self, *, is_head: bool = False, keep_body: bool = False) -> None:
+        """The one before was reusable. An answer to HEAD leaves the parser waiting for a body that never comes."""
+        if self._parser is None or self._is_head:
+            self._parser = httptools.HttpResponseParser(self)
         self._is_head = is_head
         self._keep_body = keep_body
-        self._pid_header = pid_header
         self._chunked = self._length = self._interim = False
         self.status = self.size = 0
         self.flags = 0
         self.pid = NO_PID
         self.body = bytearray()
         self.complete = self.keep_alive = False
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         assert self._parser is not None
@@ -72,7 +81,7 @@ class Answer:
         return self.complete and self.keep_alive and not self.flags & _SPOILED
 
     def release(self) -> None:
-        """Parser and answer hold each other; without this each answer would wait for the garbage collector."""
+        """No more will come. Parser and answer hold each other: without this they would wait for a collection."""
         self._parser = None
 
     # What follows is called by the parser.

@@ -12,6 +12,7 @@ from harness.model.rows import NO_PID, Flag
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Pid: 77\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+HEAD_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\n\r\n" + PLAIN
 
 
@@ -33,6 +34,26 @@ def test_an_answer_that_breaks_off_is_never_complete(wire: bytes, data: st.DataO
     answer = Answer()
     answer.feed(wire[: data.draw(st.integers(1, len(wire) - 1))])
     assert not answer.end()
+
+
+@given(st.lists(st.sampled_from([PLAIN, CHUNKED, INTERIM, b"HEAD"]), min_size=2, max_size=6))
+def test_the_answers_of_a_connection_are_read_one_after_the_other(wires: list[bytes]) -> None:
+    answer = Answer(pid_header=b"x-pid")
+    for number, wire in enumerate(wires):
+        is_head, keep_body = wire == b"HEAD", number % 2 == 0
+        if number:
+            answer.begin(is_head=is_head, keep_body=keep_body)
+        else:
+            answer = Answer(is_head=is_head, keep_body=keep_body, pid_header=b"x-pid")
+        told = HEAD_ANSWER if is_head else wire
+        answer.feed(told)
+        assert (answer.complete, answer.reusable, answer.size) == (True, True, len(told))
+        assert bytes(answer.body) == (b"hello" if keep_body and not is_head else b"")
+        assert answer.flags == (Flag.INTERIM if wire == INTERIM else 0)
+        assert answer.pid == (77 if wire in (PLAIN, INTERIM) else NO_PID)
+    answer.begin()
+    answer.feed(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    assert answer.end(), "nothing of the one before is left"
 
 
 def test_a_body_may_end_with_the_connection() -> None:

@@ -67,9 +67,7 @@ class Connection(asyncio.Protocol):
     def send(self, job: Job, request: WireRequest, key: str) -> None:
         assert self._transport is not None
         self.job, self._request, self._key = job, request, key
-        self.answer = Answer(
-            is_head=request.method == "HEAD", keep_body=bool(request.expect_json), pid_header=self._pid_header
-        )
+        self.answer.begin(is_head=request.method == "HEAD", keep_body=bool(request.expect_json))
         if self.serial:
             self.answer.flags = _REUSED
         self.serial += 1
@@ -118,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._fd = made.get_extra_info("socket").fileno()
         self._tls = made.get_extra_info("sslcontext") is not None
         made.set_write_buffer_limits(high=0)
+        self.answer = Answer(pid_header=self._pid_header)
 
     def resume_writing(self) -> None:
         """A body that had to wait has left."""
@@ -145,13 +144,13 @@ class Connection(asyncio.Protocol):
         if self.busy:
             ended = exc is None and self.answer.end()
             self._finish(self._judge() if ended else self._cut(reset=self._broken or exc is not None))
+        self.answer.release()
         if was_open:
             self._owner.lost(self)
 
     def _finish(self, code: Outcome, *, reusable: bool = False) -> None:
         self.busy = False
         self._owner.finished(self, code)
-        self.answer.release()
         if reusable and self.open:
             self._released_ns = _now()
             self._owner.idle(self)
