@@ -1,11 +1,13 @@
 """Ours and its peers at the same rates, one after the other, judged by a server that stamps every arrival.
 
-    .venv/bin/python -m benchmarks.load.peers [--for SECONDS] [--rates …] [--passes 3] [--rt] [--keep FILE]
+    .venv/bin/python -m benchmarks.load.peers [--for SECONDS] [--rates …] [--tools …] [--passes 3] [--rt] [--keep FILE]
 
 `peer_install.py` brings the peers. Generator on one core, server on another, 64 connections, 3 s a point; within a pass
 each rate is asked of every tool before the next rate. Slip is how late a request reached the server against a uniform
 schedule, whose zero is put so that 1 in 100 is early: it needs no trust in the tool, holds the server's own delay, and
-is taken alike for all. A rate that a tool missed by more than a fifth ends its climb in that pass.
+is taken alike for all. A rate that a tool missed by more than a fifth ends its climb in that pass. Clean is a point
+with a slip p99 of at most 5 ms and 99 % sent, for everybody; a tool is clean as far as all passes are. Ours opens its
+connections before the start, which the others cannot be asked for.
 
 It stops after `--for` seconds and goes on where it was when called again; each result stands in the file. `--rt` gives
 generator and server real-time priority (root), for a machine on which others work: it is then the tools' capacity, not
@@ -30,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.load.engine_rate import LEAD_NS, profile_of
+from benchmarks.load.engine_rate import LEAD_NS, placed, profile_of
 from benchmarks.load.peer_install import GO, default_folder, find
 from benchmarks.load.peer_tools import Claim, Peer, peers
 from harness.load.client import ENGINE_DRIVER, LoadDriver, spawn_child
@@ -40,6 +42,7 @@ from harness.model import samples
 RATES = (1000, 2000, 5000, 10_000, 20_000)
 SECONDS = 3.0
 OURS = "shakedown"
+CLEAN_SLIP_MS, CLEAN_SENT = 5.0, 0.99
 _ENOUGH = 0.8
 _TICK_S = 0.1
 
@@ -63,6 +66,10 @@ class Point:
     told_p99_ms: float
     note: str
     real_time: bool
+
+    @property
+    def clean(self) -> bool:
+        return self.slip_p99_ms <= CLEAN_SLIP_MS and self.sent_rps >= CLEAN_SENT * self.rate_rps
 
 
 class Watch:
@@ -109,12 +116,6 @@ class Server:
         """When each arrival came, in order."""
         self._process.communicate(timeout=20)
         return np.sort(np.fromfile(self._stamps, np.int64).reshape(-1, 2)[:, 1])
-
-
-def placed(words: list[str], core: int, real_time: bool) -> list[str]:
-    cores = sorted(os.sched_getaffinity(0))
-    pin = ["taskset", "-c", str(cores[core])] if len(cores) > 1 else []
-    return [*(["chrt", "-f", "10"] if real_time else []), *pin, *words]
 
 
 def slip_ms(arrived: np.typing.NDArray[np.int64], rate_rps: int) -> np.typing.NDArray[np.float64]:
@@ -245,10 +246,26 @@ def _row(mine: list[Point]) -> str:
     return "| " + " | ".join([*cells, f"{rate:,.0f}", f"{told_p50:.2f}", f"{told_p99:.2f}", notes]) + " |"
 
 
+def clean_rates(done: list[Point]) -> Iterator[str]:
+    """For each tool with a schedule, how far it is clean, and what came next."""
+    for tool in dict.fromkeys(p.tool for p in done if p.model == "open"):
+        mine = [p for p in done if p.tool == tool]
+        rates = sorted({p.rate_rps for p in mine})
+        clean = [rate for rate in rates if all(p.clean for p in mine if p.rate_rps == rate)]
+        best = max(clean, default=0)
+        above = next((rate for rate in rates if rate > best), None)
+        counts = f"{sum(p.clean for p in mine if p.rate_rps == above)} of {sum(p.rate_rps == above for p in mine)}"
+        then = f"at {above:,} clean in {counts} passes" if above else "the highest that was asked"
+        yield f"{tool}: clean at {best:,}/s; {then}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--for", dest="seconds", type=float, default=3600.0, help="stop after so many seconds")
     parser.add_argument("--rates", nargs="+", type=int, default=RATES)
+    parser.add_argument(
+        "--tools", nargs="+", metavar="NAME", help=f"of {OURS}, {', '.join((*GO, 'oha', 'wrk'))}, locust"
+    )
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--rt", action="store_true", help="real-time priority for generator and server alike (root)")
     parser.add_argument("--peers", type=Path, default=default_folder(), help="where peer_install.py put them")
@@ -260,6 +277,7 @@ def main() -> int:
     asked.keep.parent.mkdir(parents=True, exist_ok=True)
     done = [Point(**json.loads(line)) for line in asked.keep.read_text().splitlines()] if asked.keep.exists() else []
     names = [(OURS, "open"), *((name, peer.model) for name, peer in known.items())]
+    names = [(name, model) for name, model in names if not asked.tools or name in asked.tools]
     while time.monotonic() < end:
         left = next(todo(names, tuple(asked.rates), asked.passes, done), None)
         if left is None:
@@ -273,6 +291,7 @@ def main() -> int:
         with asked.keep.open("a") as file:
             file.write(json.dumps(asdict(seen)) + "\n")
     print(table(done))
+    print("", *clean_rates(done), sep="\n")
     rest = sum(1 for _ in todo(names, tuple(asked.rates), asked.passes, done))
     print(f"\n{len(done)} points, {rest} left; real-time priority: {'yes' if asked.rt else 'no'}")
     return 2 if rest else 0

@@ -1,0 +1,65 @@
+"""Holds every answer back for a time that it knows, and remembers when each request came and when its answer left.
+
+    python delaying_server.py FILE      prints its port; writes FILE (int64: k, came, left) when its input ends
+
+The time is 20 ms and an exponential tail of 20 ms in the mean, drawn from the number of the request: the same in each
+run. What a client tells is compared with what left here, which needs no trust in the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from array import array
+from pathlib import Path
+
+import uvloop
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LEAST_S = TAIL_S = 0.02
+
+
+def held_s(k: int) -> float:
+    return LEAST_S + random.Random(k).expovariate(1 / TAIL_S)
+
+
+class Delaying(asyncio.Protocol):
+    """One request at a time on each connection, as a client without pipelining sends them."""
+
+    def __init__(self, stamps: array[int]) -> None:
+        self._stamps, self._head = stamps, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        came = time.monotonic_ns()
+        self._head += data
+        if self._head.endswith(b"\r\n\r\n"):
+            k = int(self._head.split(b" ", 2)[1].rpartition(b"-")[2])
+            self._head = b""
+            asyncio.get_running_loop().call_later(held_s(k), self._answer, k, came)
+
+    def _answer(self, k: int, came: int) -> None:
+        if not self._transport.is_closing():  # a client that was killed has asked all the same
+            self._transport.write(ANSWER)  # type: ignore[attr-defined]
+        self._stamps.extend((k, came, time.monotonic_ns()))
+
+
+async def main(path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    stamps: array[int] = array("q")
+    server = await loop.create_server(lambda: Delaying(stamps), "127.0.0.1", 0, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    over = loop.create_future()
+    loop.add_reader(0, lambda: over.done() or os.read(0, 1) or over.set_result(None))
+    await over
+    with open(path, "wb") as file:  # noqa: ASYNC230  nothing else is left to be done
+        file.write(stamps.tobytes())
+
+
+if __name__ == "__main__":
+    uvloop.run(main(Path(sys.argv[1])))
