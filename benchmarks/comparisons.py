@@ -37,7 +37,7 @@ from harness.tuning.paired import effect, judge
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / "runs" / "benchmark-comparisons.jsonl"
 RATE_RPS, BASELINE_S = 100, 5
-SERVICE_MS, PLANTED = 5.0, 0.2
+SERVICE_MS, PLANTED = 7, 0.2
 FALSE_ALARMS, POWER = 0.05, 0.9
 FIRST = -1
 DRAWS, AGAIN, DRAWS_AGAIN = 4000, 400, 200
@@ -94,7 +94,7 @@ class Result:
     block: int
     place: int
     planted: bool
-    service_ms: float
+    service_ms: int
     commit: str
     exit_code: int
     values: Mapping[str, float] = field(default_factory=dict)
@@ -120,19 +120,22 @@ def due(results: Sequence[Result], blocks: int) -> Iterator[tuple[int, int, bool
                 yield block, place, planted
 
 
-def planted_ms(results: Sequence[Result]) -> float:
-    """The stub's time with a fifth of the median response on top, as the runs before the first block had it."""
+def planted_ms(results: Sequence[Result]) -> int:
+    """The stub's time with a fifth of the median response on top, as the runs before the first block had it.
+
+    In whole milliseconds, for a timer of asyncio waits so many.
+    """
     first = [each.values["p50_ms"] for each in results if each.block == FIRST and "p50_ms" in each.values]
     if not first:
         raise SystemExit("The runs before the first block measured nothing, so nobody knows what a fifth is.")
-    return SERVICE_MS + PLANTED * median(first)
+    return SERVICE_MS + round(PLANTED * median(first))
 
 
-def run_one(block: int, place: int, planted: bool, service_ms: float) -> Result:
+def run_one(block: int, place: int, planted: bool, service_ms: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="comparisons-") as name:
         folder = Path(name)
         (folder / "brief.py").write_text(SCENARIO)
-        (folder / "shakedown.toml").write_text(TARGET.replace("LATENCY", f"{service_ms:.3f}"))
+        (folder / "shakedown.toml").write_text(TARGET.replace("LATENCY", str(service_ms)))
         words = ["run", str(folder / "brief.py"), "--target", str(folder / "shakedown.toml"), "--json", "--quiet"]
         command = [
             sys.executable,
