@@ -11,7 +11,7 @@ Comparisons are then drawn: five blocks each, BASE and NEW turned at random wher
 `compare` judges them, and leaves out what it would leave out. Without a change every answer but "no difference seen" is
 a false alarm (goal: at most 5 %); with the change planted, the answer "worse" is wanted (goal: at least 90 %). Draws
 share their blocks, so the interval of a share is found by drawing the blocks themselves again, with repetition. A goal
-is missed when the interval contradicts it.
+is missed when the interval contradicts it. Beside it stands what a test over all requests of two equal runs would say.
 """
 
 from __future__ import annotations
@@ -21,28 +21,25 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median, stdev
+from statistics import median
 
+from benchmarks.comparisons_drawn import FIRST, Result, report
 from benchmarks.quick import commit
 from benchmarks.series import keep_line, read_lines
 from harness.checks.judge import judge_trial
+from harness.model.record import TrialRecord
+from harness.model.rows import ANSWERED, in_group
 from harness.record import read_trial, trial_folders
-from harness.tuning.comparison import LEAST_PAIRS, Measured
-from harness.tuning.metrics import METRICS, Metric, measure
-from harness.tuning.paired import effect, judge
+from harness.tuning.comparison import Measured
+from harness.tuning.metrics import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / "runs" / "benchmark-comparisons.jsonl"
 RATE_RPS, BASELINE_S = 100, 5
 SERVICE_MS, PLANTED = 7, 0.2
-FALSE_ALARMS, POWER = 0.05, 0.9
-FIRST = -1
-DRAWS, AGAIN, DRAWS_AGAIN = 4000, 400, 200
-Pair = tuple[float, float]
-Draw = Callable[[random.Random], Sequence[Pair]]
 
 SCENARIO = f"""
 from harness.model.scenario import Scenario
@@ -85,24 +82,6 @@ rate_rps = {RATE_RPS}
 path = "/quotes/anchor"
 needs = ["pricing"]
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One run. `spoilt` are the premises by which `compare` would leave it out; without values it measured nothing."""
-
-    block: int
-    place: int
-    planted: bool
-    service_ms: int
-    commit: str
-    exit_code: int
-    values: Mapping[str, float] = field(default_factory=dict)
-    spoilt: Sequence[str] = ()
-
-    @property
-    def sound(self) -> bool:
-        return bool(self.values) and not self.spoilt
 
 
 def order(block: int) -> list[bool]:
@@ -155,7 +134,17 @@ def run_one(block: int, place: int, planted: bool, service_ms: int) -> Result:
         measured = [Measured(measure(record), judge_trial(record)) for record in records]
     values = dict(measured[0].values) if measured else {}
     spoilt = [] if not measured or measured[0].sound else _spoilt(measured[0])
-    return Result(block, place, planted, service_ms, commit(), ended.returncode, values, spoilt)
+    times = times_us(records[0]) if records else []
+    return Result(block, place, planted, service_ms, commit(), ended.returncode, values, spoilt, times)
+
+
+def times_us(record: TrialRecord) -> list[int]:
+    span = record.phase("baseline")
+    if span is None:
+        return []
+    rows = record.samples[in_group(record.samples, ANSWERED)]
+    rows = rows[(rows["intended"] >= span.start_ns) & (rows["intended"] < span.end_ns)]
+    return [int(each) // 1000 for each in rows["done"] - rows["intended"]]
 
 
 def _spoilt(measured: Measured) -> list[str]:
@@ -164,85 +153,6 @@ def _spoilt(measured: Measured) -> list[str]:
 
 def read_state(path: Path) -> list[Result]:
     return [Result(**line) for line in read_lines(path)]
-
-
-def pairs_of(results: Sequence[Result], metric: str, planted: bool) -> list[Pair]:
-    """One for each block whose runs are sound: both of the plain ones, or the nearer plain one and the planted one."""
-    found = []
-    for block in sorted({each.block for each in results} - {FIRST}):
-        mine = [each for each in results if each.block == block and each.sound and each.values.get(metric, 0) > 0]
-        plain = [each for each in mine if not each.planted]
-        slower = [each for each in mine if each.planted]
-        if not planted and len(plain) == 2:
-            found.append((plain[0].values[metric], plain[1].values[metric]))
-        elif planted and plain and slower:
-            base = min(plain, key=lambda each: abs(each.place - slower[0].place))
-            found.append((base.values[metric], slower[0].values[metric]))
-    return found
-
-
-def share(draw: Draw, metric: Metric, wanted: set[str], draws: int, seed: str) -> float:
-    """In how many of the drawn comparisons the answer is one of those."""
-    rng, hits = random.Random(seed), 0
-    for _ in range(draws):
-        chosen = draw(rng)
-        found = effect([base for base, _ in chosen], [new for _, new in chosen])
-        hits += judge(found, metric.better) in wanted
-    return hits / draws
-
-
-def drawn(pairs: Sequence[Pair], count: int, turned: bool) -> Draw:
-    """So many of the pairs; equals are turned at random, for either could have been BASE."""
-
-    def draw(rng: random.Random) -> Sequence[Pair]:
-        chosen = rng.sample(pairs, count)
-        return [pair[::-1] if turned and rng.random() < 0.5 else pair for pair in chosen]
-
-    return draw
-
-
-def told(
-    pairs: Sequence[Pair], metric: Metric, wanted: set[str], count: int, turned: bool = False
-) -> tuple[float, float, float]:
-    """The share and its 95 % interval, over the blocks: what other series of as many blocks would have given."""
-    at = share(drawn(pairs, count, turned), metric, wanted, DRAWS, "once")
-    rng, found = random.Random("again"), []
-    for number in range(AGAIN):
-        again = [rng.choice(pairs) for _ in pairs]
-        found.append(share(drawn(again, count, turned), metric, wanted, DRAWS_AGAIN, str(number)))
-    found.sort()
-    return at, found[int(0.025 * AGAIN)], found[int(0.975 * AGAIN) - 1]
-
-
-def report(results: Sequence[Result], count: int) -> int:
-    spoilt = [each for each in results if not each.sound]
-    print(f"{len(results)} runs, commits: {', '.join(sorted({each.commit for each in results}))}")
-    for each in spoilt:
-        print(f"  left out: block {each.block}, run {each.place}: {', '.join(each.spoilt) or 'measured nothing'}")
-    missed, said = False, False
-    for metric in METRICS:
-        same, slower = pairs_of(results, metric.name, False), pairs_of(results, metric.name, True)
-        if min(len(same), len(slower)) < 2 * max(count, LEAST_PAIRS):
-            print(f"{metric.name}: {len(same)} and {len(slower)} pairs, too few")
-            continue
-        plain = [value for pair in same for value in pair]
-        ratios = [new / base for base, new in slower]
-        print(f"{metric.name}: {len(same)} pairs of equals, {len(slower)} with the change")
-        print(f"  spread of equal runs {stdev(plain) / (sum(plain) / len(plain)):.1%} (standard deviation / mean)")
-        low, middle, high = (value - 1 for value in (min(ratios), median(ratios), max(ratios)))
-        print(f"  the change in fact {middle:+.1%} (median; {low:+.1%} to {high:+.1%})")
-        alarms = told(same, metric, {"better", "worse"}, count, turned=True)
-        found = told(slower, metric, {"worse" if metric.better == "lower" else "better"}, count)
-        print(f"  false alarms {_percent(alarms)}, found {_percent(found)}; {count} pairs a comparison")
-        if metric.name == "p50_ms":
-            said, missed = True, alarms[1] > FALSE_ALARMS or found[2] < POWER
-    if said:
-        print(f"goals: at most {FALSE_ALARMS:.0%} and at least {POWER:.0%} on p50: {'missed' if missed else 'met'}")
-    return 2 if not said else 1 if missed else 0
-
-
-def _percent(found: tuple[float, float, float]) -> str:
-    return f"{found[0]:.1%} ({found[1]:.1%} to {found[2]:.1%})"
 
 
 def main() -> int:

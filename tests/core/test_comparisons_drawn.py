@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import comparisons
-from benchmarks.comparisons import FIRST, Result, due, order, pairs_of, planted_ms, read_state, report
+from benchmarks import comparisons_drawn
+from benchmarks.comparisons import due, order, planted_ms, read_state
+from benchmarks.comparisons_drawn import FIRST, Result, by_request, pairs_of, report
 from benchmarks.series import keep_line
 
 
@@ -63,12 +64,20 @@ def test_pairs_are_of_one_block_and_what_the_machine_spoilt_has_none() -> None:
     assert len(pairs_of(silent, "p50_ms", planted=False)) == 2
 
 
+def test_a_test_over_all_requests_is_told_beside_it() -> None:
+    same, slower = [10_000 + each for each in range(200)], [10_100 + each for each in range(200)]
+    runs = [replace(each, times_us=slower if each.place == 0 else same) for each in series(0.0, 1.2, 30)]
+    different, blocks = by_request(runs)
+    planted_first = sum(order(block)[0] for block in range(30))
+    assert (different, blocks) == (30 - planted_first, 30)
+
+
 def test_goals_are_met_missed_or_not_yet_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparisons, "AGAIN", 80)
-    monkeypatch.setattr(comparisons, "DRAWS", 400)
-    monkeypatch.setattr(comparisons, "DRAWS_AGAIN", 50)
+    monkeypatch.setattr(comparisons_drawn, "AGAIN", 80)
+    monkeypatch.setattr(comparisons_drawn, "DRAWS", 400)
+    monkeypatch.setattr(comparisons_drawn, "DRAWS_AGAIN", 50)
     assert report(series(0.03, 1.2, 12), 5) == 0
     assert "met" in capsys.readouterr().out
     assert report(series(0.3, 1.05, 12), 5) == 1, "so small a change drowns in so much noise"
