@@ -110,6 +110,7 @@ class Conductor:
         self._probes: list[asyncio.Task[None]] = []
         self._stacks: list[asyncio.Task[None]] = []
         self._proofs: list[asyncio.Task[None]] = []
+        self._broken: list[tuple[FaultUse, Actor]] = []
         self._load: Load | None = None
         self._lines = trial.requests
         self._keys = itertools.count(FIRST_KEY)
@@ -337,6 +338,7 @@ class Conductor:
         await scan_orphans(watch, deployment, stopped.done_ns)
         await deployment.kill()
         await asyncio.gather(*self._proofs)
+        await self._mend()
         reserved = next(iter(self.hand.reserved.values()), None)
         if self.rig.target.ledger is not None and reserved is not None:
             await read_ledger(watch, self.rig.target.ledger, reserved, self.writer.samples)
@@ -352,9 +354,17 @@ class Conductor:
         sent_ns = self.clock.now_ns()
         for use in self.trial.scenario.faults:
             actor = self._spec(use).build(use, stage)
+            if not has_trait(use.id, "final"):
+                self._broken.append((use, actor))
             await self._apply(use, actor)
             self._proofs.append(asyncio.create_task(self._prove(use, actor)))
         return asyncio.create_task(deployment.wait(grace_s, sent_ns))
+
+    async def _mend(self) -> None:
+        """Lift what was broken beside the end of the server: the ledger is read from a database that is well."""
+        while self._broken:
+            use, actor = self._broken.pop()
+            await self._change(use, "lift", _done(actor.lift))
 
     # ── small helpers
 
@@ -434,6 +444,7 @@ class Conductor:
             task.cancel()
         await self._stop_probes()
         await asyncio.gather(*self._proofs, *self._stacks, return_exceptions=True)
+        await self._mend()
         if self._load is not None:
             await self._load.close()
 

@@ -275,9 +275,9 @@ CASES = (
     ),
     Case(
         "short_grace",
-        "drain-without-database",
+        "drain-locked",
         {
-            "timeouts-ordered": "the defect: what waits for the database is cut when the grace is over",
+            "timeouts-ordered": "the defect: what waits for the locked table is cut when the grace is over",
             "graceful-shutdown": "and so it is",
         },
         finds=("F14",),

@@ -17,8 +17,8 @@ from harness.model.trial import ServerSettings
 
 NAME = "timeouts-ordered"
 LOCKED = Scenario("db-locked", "Is it bounded?", faults=(fault("postgres.lock", for_s=13),), ready="any")
-SILENT_END = Scenario(
-    "silent-end", "Is it answered?", faults=(fault("postgres.blackhole"), fault("server.sigterm")), ready="any"
+LOCKED_END = Scenario(
+    "locked-end", "Is it answered?", faults=(fault("postgres.lock"), fault("server.sigterm")), ready="any"
 )
 BRIEFLY = Scenario("db-briefly", "Is it bounded?", faults=(fault("postgres.lock", for_s=4),), ready="any")
 
@@ -179,7 +179,7 @@ def test_a_grace_below_the_deadline_is_inverted_though_nothing_was_cut() -> None
     record = ended(server_settings=graceful(8.0))
     verdict = verdict_of(record, NAME)
     assert (verdict.verdict, pairs_of(record)) == ("fail", {"drain + request + close < graceful": False})
-    assert "of 1 requests in hand at SIGTERM 0 were cut" in verdict.why
+    assert "1 requests were held open across SIGTERM, and 0 cut" in verdict.why
     assert verdict_of(record, "graceful-shutdown").verdict == "pass"
 
 
@@ -201,23 +201,23 @@ def test_requests_that_are_cut_when_the_grace_is_over_show_it() -> None:
     verdict = verdict_of(record, NAME)
     assert (verdict.verdict, pairs_of(record)) == ("fail", {"drain + request + close < graceful": False})
     assert "request 3 s (at least, measured" in verdict.why
-    assert "of 3 requests in hand at SIGTERM 2 were cut" in verdict.why
+    assert "3 requests were held open across SIGTERM, and 2 cut" in verdict.why
 
 
-def test_a_drain_while_the_database_is_silent_is_judged_by_what_was_cut() -> None:
+def test_a_drain_while_requests_wait_is_judged_by_what_was_cut() -> None:
     trial = {"server_settings": graceful(3.0), "slo": Slo(deadline_s=2.0)}
     held = (Reply(3.0, -1, "eof"), Reply(2.5, 503))
     proofs = [
         FaultChanged("server.sigterm", "apply", True, "", {}, ns(BITE_S + 0.03), ns(BITE_S + 0.04)),
-        FaultChanged("db.blackhole", "prove", True, "the canary failed", {}, ns(BITE_S + 0.2), ns(BITE_S + 0.3)),
+        FaultChanged("db.lock", "prove", True, "the canary failed", {}, ns(BITE_S + 0.2), ns(BITE_S + 0.3)),
     ]
-    record = Story(SILENT_END, in_flight=held, trial_changes=trial).record(plus=proofs)
+    record = Story(LOCKED_END, in_flight=held, trial_changes=trial).record(plus=proofs)
     assert pairs_of(record) == {"drain + request + close < graceful": False}
     assert verdict_of(record, "graceful-shutdown").verdict == "fail"
     assert {each.verdict for each in judge_trial(record).verdicts} == {"pass", "fail"}
-    calm = Story(SILENT_END, in_flight=held[1:], trial_changes={"server_settings": graceful(13.0)}).record(plus=proofs)
+    calm = Story(LOCKED_END, in_flight=held[1:], trial_changes={"server_settings": graceful(13.0)}).record(plus=proofs)
     assert {each.verdict for each in judge_trial(calm).verdicts} == {"pass"}
-    assert pairs_of(calm) == {"drain + request + close < graceful": True}, "what a silent part adds is no drain"
+    assert pairs_of(calm) == {"drain + request + close < graceful": True}, "what a lock adds is no drain"
 
 
 def test_requests_that_are_cut_at_once_are_not_the_graces_doing() -> None:

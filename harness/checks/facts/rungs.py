@@ -32,6 +32,18 @@ _WAITED_S = 0.5
 _MARGIN_S = 0.5
 # Of these the graceful timeout is that of the whole end; Uvicorn and Hypercorn count it for requests alone.
 _WHOLE_END = ("gunicorn-uvicorn", "gunicorn-asgi", "granian")
+_CUT = frozenset(
+    {
+        Outcome.RESET_FRESH,
+        Outcome.EOF_FRESH,
+        Outcome.RESET_REUSED,
+        Outcome.EOF_REUSED,
+        Outcome.RESET_HEADERS,
+        Outcome.EOF_HEADERS,
+        Outcome.RESET_BODY,
+        Outcome.EOF_BODY,
+    }
+)
 _GIVEN_UP = frozenset({Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
 
 
@@ -207,15 +219,16 @@ def _of_the_end(record: TrialRecord) -> list[Pair]:
 def _graceful(record: TrialRecord, stop: ServerStopped, graceful: Reading) -> Pair:
     asked_ns = sigterm_ns(record)
     held = [seen for seen in record.of(InFlightEnded) if seen.accepted_ns >= 0 and seen.done_ns > asked_ns]
-    cut = [seen for seen in _cut(record, asked_ns) if _after_s(seen, asked_ns) >= graceful.seconds - _MARGIN_S]
-    saw = f"of {len(held)} requests in hand at SIGTERM {len(cut)} were cut when the graceful timeout was over"
+    over_ns = asked_ns + int((graceful.seconds - _MARGIN_S) * 1e9)
+    cut = [Span(asked_ns, seen.done_ns) for seen in _cut(record, asked_ns) if seen.done_ns >= over_ns]
+    cut += _cut_rows(record, over_ns)
+    saw = f"{len(held)} requests were held open across SIGTERM, and {len(cut)} cut when the graceful timeout was over"
     counts = {"in_hand": len(held), "cut": len(cut)}
     promised = Reading("request", record.trial.slo.deadline_s, "slo.deadline_s")
     if cut:
         kept = Reading("request", graceful.seconds, "at least, measured: requests in hand were still open then")
         longer = promised if promised.seconds >= graceful.seconds else kept
-        spans = tuple(Span(asked_ns, seen.done_ns) for seen in cut)
-        return Pair(GRACEFUL, "inverted", (longer, graceful), saw, counts, spans)
+        return Pair(GRACEFUL, "inverted", (longer, graceful), saw, counts, tuple(cut))
     readings = [promised]
     took_s = (stop.done_ns - stop.sent_ns) / 1e9
     undisturbed = not any(trouble.what in record.trial.part_kinds for trouble in troubles(record))
@@ -239,5 +252,9 @@ def _cut(record: TrialRecord, asked_ns: int) -> Sequence[InFlightEnded]:
     ]
 
 
-def _after_s(seen: InFlightEnded, asked_ns: int) -> float:
-    return (seen.done_ns - asked_ns) / 1e9
+def _cut_rows(record: TrialRecord, over_ns: int) -> list[Span]:
+    """Requests of the load that were open for a while and then cut; what is refused ends as soon as it was sent."""
+    rows = record.samples
+    ends = ends_ns(rows)
+    waited = (rows["sent"] >= 0) & (ends - rows["sent"] >= int(_WAITED_S * 1e9))
+    return list(_spans(rows, waited & in_group(rows, _CUT) & (ends >= over_ns)))
