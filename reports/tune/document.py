@@ -43,6 +43,8 @@ def recommendation_document(view: TuneView) -> dict[str, object]:
     told = view.tuned.recommendation
     return {
         "settings": [asdict(each) for each in told.settings],
+        "timeouts": [asdict(each) for each in view.derived],
+        "no_timeouts": view.timeouts.cannot if view.timeouts is not None else "",
         "withdrawn": [asdict(each) for each in told.withdrawn],
         "effects": [asdict(each) for each in view.tuned.effects],
         "score": {"low_rps": view.tuned.low_rps, "high_rps": view.tuned.high_rps},

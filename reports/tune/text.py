@@ -30,10 +30,24 @@ def tune_text(view: TuneView, run_dir: str, target: str, names: Sequence[str] = 
     for setting in tuned.recommendation.settings:
         if setting.changed and setting.untested:
             lines.append(f"  not tested  {short(setting.key)}: {one_line(setting.untested)}")
+    lines += _timeouts(view)
     lines += ["", f"  {view.economy}", *(f"  settings {run_dir}/{name}" for name in names)]
     lines += [f"  report {run_dir}/report.html"]
     text = "\n".join(line.rstrip() for line in lines) + "\n"
     return text.encode("ascii", "replace").decode() if ascii_only else text
+
+
+def _timeouts(view: TuneView) -> list[str]:
+    """Where the files tell each with its reason, its name and value are enough here."""
+    changed = [f"{each.name}={each.value}" for each in view.derived if each.changed]
+    lines = (
+        [f"  timeouts  {', '.join(changed)}: from what the scenarios have shown, not run with yet"] if changed else []
+    )
+    if view.trying_them:
+        lines.append(f"            try them: {one_line(view.trying_them)}")
+    if view.timeouts is not None and view.timeouts.cannot:
+        lines.append(f"  timeouts  none for the database. {one_line(view.timeouts.cannot)}")
+    return lines
 
 
 def _move(move: Moved) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.model.target import Slo
 from harness.model.verdict import Outcome
 from harness.tuning.levers import Lever, Moved
 from harness.tuning.paste import File, files
-from harness.tuning.tuned import Asked, Hardship, Seen, Tuned, see, short, tell
+from harness.tuning.recommendation import Setting
+from harness.tuning.timeouts import Derived
+from harness.tuning.timeouts.from_trials import SHOWN_BY, derive_from, settable
+from harness.tuning.tuned import CLIMB, PAIR, Asked, Hardship, Seen, Tuned, see, short, tell
 from reports.view import RunView
 from reports.words import counted
 
@@ -21,6 +24,7 @@ class TuneView:
     seen: tuple[Seen, ...]
     asked: Asked
     slo: Slo
+    timeouts: Derived | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -56,6 +60,20 @@ class TuneView:
         return f"{low:g} requests/s and not {high:g}"
 
     @property
+    def derived(self) -> tuple[Setting, ...]:
+        """Timeouts that follow from what the scenarios have shown, but for what was searched."""
+        if self.timeouts is None or self.tuned.broken:
+            return ()
+        searched = {each.key for each in self.tuned.recommendation.settings}
+        return tuple(each for each in self.timeouts.settings if each.key not in searched)
+
+    @property
+    def trying_them(self) -> str:
+        """How to run what they are for with what of them can be set."""
+        sets = [f"--set {short(each.key)}={each.value}" for each in settable(self.derived) if each.changed]
+        return f"shakedown run {' '.join(SHOWN_BY)} {' '.join(sets)}" if sets else ""
+
+    @property
     def moves(self) -> tuple[Moved, ...]:
         """The strongest lever first."""
         return tuple(sorted(self.tuned.found.moves, key=lambda move: -move.ratio))
@@ -73,7 +91,8 @@ def pasted(run: RunView, view: TuneView) -> tuple[File, ...]:
     told: Any = run.facts["tune"]
     if view.tuned.broken:
         return ()
-    return files(view.tuned.recommendation, str(run.facts.get("app", "")), told["server"], told["parts"])
+    told_all = replace(view.tuned.recommendation, settings=(*view.tuned.recommendation.settings, *view.derived))
+    return files(told_all, str(run.facts.get("app", "")), told["server"], told["parts"])
 
 
 def is_tuning(facts: Mapping[str, object]) -> bool:
@@ -97,4 +116,8 @@ def view_tuning(run: RunView) -> TuneView:
         if trial.record.ended is not None and trial.record.ended.reason == "complete"
     )
     slo = run.trials[0].record.trial.slo if run.trials else Slo()
-    return TuneView(tell(asked, seen), seen, asked, slo)
+    hardships = [
+        (trial.record, trial.verdict) for trial in run.trials if trial.record.trial.scenario.name not in (CLIMB, PAIR)
+    ]
+    told: Any = run.facts["tune"]
+    return TuneView(tell(asked, seen), seen, asked, slo, derive_from(hardships, told["server"]) if hardships else None)
