@@ -1,6 +1,7 @@
 """timeouts-ordered, both ways: for each inequality a record that breaks it, and only its pair is accused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ def test_twice_a_command_above_the_deadline_is_inverted_though_no_request_was_la
     assert verdict_of(record, "requests-bounded").verdict == "pass"
 
 
+def test_a_server_whose_log_is_not_ours_does_not_tell_who_ended_a_statement() -> None:
+    record = locked(3.0, statement_s=5.0)
+    hidden = tuple(
+        replace(seen, timed_out=-1, cancelled=-1) if isinstance(seen, DatabaseSampled) else seen
+        for seen in record.observations
+    )
+    assert "first" in why_absent(replace(record, observations=hidden))
+
+
 @pytest.mark.parametrize("record", [locked(4.0, scenario=BRIEFLY), locked(0.1, cancelled=0)], ids=["short", "unmet"])
 def test_a_lock_that_is_short_or_that_nobody_met_shows_nothing(record: TrialRecord) -> None:
     assert "first" in why_absent(record)
@@ -111,7 +121,7 @@ def test_a_service_that_gives_up_after_its_deadline_and_before_its_client_is_inv
     record = silent(lambda at_s: Done(11.0, Outcome.BAD_STATUS))
     verdict = verdict_of(record, NAME)
     assert (verdict.verdict, pairs_of(record)) == ("fail", {"acquire + 2 × command < request": False})
-    assert "command 5.5 s" in verdict.why
+    assert "request 11 s (measured: the longest that the service took" in verdict.why
 
 
 def test_a_client_that_is_the_first_to_give_up_shows_that_there_is_no_deadline() -> None:

@@ -101,7 +101,8 @@ def _of_a_lock(record: TrialRecord, limits: Limits, trouble: Trouble) -> list[Pa
     command = Reading("command", oldest_s, f"at least, measured: so long a statement waited for {_table(trouble)}")
     deadline = Reading("request", record.trial.slo.deadline_s, "slo.deadline_s")
     state = COMMAND.state({"command": oldest_s, "request": deadline.seconds}, limits.answer_slack_s)
-    if state == "unknown" and not timed_out and 2 * span.length_s > deadline.seconds + limits.answer_slack_s:
+    known = inside[-1].timed_out >= 0  # only the log of a server of ours tells who ended a statement
+    if state == "unknown" and known and not timed_out and 2 * span.length_s > deadline.seconds + limits.answer_slack_s:
         state = "ordered"  # it would have been longer; how long a connection is waited for shows elsewhere
     found = [Pair(COMMAND, state, (command, deadline), saw, counts, (span,))]
     statement_s = next((seen.statement_s for seen in record.of(SessionLimits) if seen.part == trouble.what), 0.0)
@@ -143,9 +144,7 @@ def _of_silence(record: TrialRecord, limits: Limits, trouble: Trouble, *, is_dat
     client = Reading("client", client_s, "load.timeout_s")
     promised = Reading("request", deadline_s, "slo.deadline_s")
     if np.count_nonzero(late) >= LEAST and is_database:
-        longest = Reading("command", float(took_s[late].max()) / 2, f"measured: half of what {trouble.id} took to end")
-        spans = _spans(rows, late)
-        return [Pair(COMMAND, "inverted", (longest, promised), saw, counts, spans)]
+        return [Pair(COMMAND, "inverted", (_ended(took_s[late], trouble), promised), saw, counts, _spans(rows, late))]
     if np.count_nonzero(left) >= LEAST:
         none = Reading("request", math.inf, f"measured: under {trouble.id} nothing ended them before their client did")
         return [Pair(DIRECT, "inverted", (none, client), saw, counts, _spans(rows, left))]
@@ -153,10 +152,15 @@ def _of_silence(record: TrialRecord, limits: Limits, trouble: Trouble, *, is_dat
         return [Pair(DIRECT, "inverted", (promised, client), saw, counts)]
     if exposed < LEAST or np.count_nonzero(answered) < LEAST:
         return []
-    longest_s = float(took_s[answered].max())
-    ended = Reading("request", longest_s, f"measured: the longest that the service took to end one under {trouble.id}")
+    ended = _ended(took_s[answered], trouble)
     kept = [Pair(DIRECT, "ordered", (ended, client), saw, counts)]
     return [Pair(COMMAND, "ordered", (ended, promised), saw, counts), *kept] if is_database else kept
+
+
+def _ended(took_s: NDArray[np.float64], trouble: Trouble) -> Reading:
+    """What ended it, the command's limit or one around it, nobody outside can tell."""
+    source = f"measured: the longest that the service took to end one under {trouble.id}"
+    return Reading("request", float(took_s.max()), source)
 
 
 def _sent_within(record: TrialRecord, trouble: Trouble, span: Span) -> Rows:
