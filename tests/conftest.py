@@ -81,3 +81,12 @@ def faults() -> Iterator[Scene]:
 
     with scene() as made:
         yield made
+
+
+@pytest.fixture(params=[None], ids=["engine"])
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which load driver LoadDriver.launch() starts: the engine, where a test does not name another."""
+    from harness.load.client import ENGINE_DRIVER, LoadDriver, spawn_child
+
+    defaults = (spawn_child, request.param or ENGINE_DRIVER)
+    monkeypatch.setattr(LoadDriver.launch.__func__, "__defaults__", defaults)  # type: ignore[attr-defined]
