@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from audit_rig import Audited
+    from audit_rig import Asked, Audited
     from fault_rig import Scene
 
 STRICT = os.environ.get("SHAKEDOWN_STRICT") == "1"
@@ -49,29 +50,38 @@ def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 @pytest.fixture(scope="session")
-def reference_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """All rows of the reference API, tried once: many tests read it."""
-    from audit_rig import audit
+def audits(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[Asked, Future[Audited]]]:
+    """Every audit that a test of this session reads, begun when the first of them does."""
+    from audit_rig import asked_by
+    from beside import beside
 
-    return audit(words=("--out", str(tmp_path_factory.mktemp("audits") / "reference")))
-
-
-@pytest.fixture(scope="session")
-def twin_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """All rows of a healthy app that is quite another."""
-    from audit_rig import APPS, audit
-
-    words = ("--out", str(tmp_path_factory.mktemp("audits") / "twin"))
-    return audit(target=APPS / "bookings.toml", words=words)
+    out = tmp_path_factory.mktemp("audits")
+    asked = enumerate(asked_by(request.session.items))
+    with beside({each: each.run(out / f"{number:02d}") for number, each in asked}) as begun:
+        yield begun
 
 
-@pytest.fixture(scope="session")
-def static_audit(tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """Three rows of an app that three of them accuse."""
-    from audit_rig import APPS, audit
+@pytest.fixture
+def audited(request: pytest.FixtureRequest, audits: Mapping[Asked, Future[Audited]]) -> Audited:
+    """The audit that the test's parameter asks for, by itself or by a name of those that are shared."""
+    from audit_rig import SHARED
 
-    words = ("--out", str(tmp_path_factory.mktemp("audits") / "static"))
-    return audit("health", "configuration", "migrations", target=APPS / "static_readiness.toml", words=words)
+    return audits[SHARED.get(request.param, request.param)].result()
+
+
+def _shared(name: str) -> Any:
+    @pytest.fixture(name=name)
+    def read(audits: Mapping[Asked, Future[Audited]]) -> Audited:
+        from audit_rig import SHARED
+
+        return audits[SHARED[name]].result()
+
+    return read
+
+
+reference_audit, twin_audit, static_audit = map(_shared, ("reference_audit", "twin_audit", "static_audit"))
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,32 @@
-"""The audit as a user runs it: the real command in a process of its own."""
+"""The audit as a user runs it: the real command in a process of its own.
+
+A test asks for one by parametrizing the fixture `audited`; all that are asked for are run two beside each other, ahead
+of the tests that read them:
+
+    @pytest.mark.parametrize("audited", [Asked("cors", target=APPS / "pages.toml")], indirect=True, ids=str)
+    def test_…(audited: Audited) -> None: …
+
+Or it reads one that many read (`SHARED`, by the name of the fixture), or calls `audit` itself.
+"""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from beside import Run, alone
+
 ROOT = Path(__file__).parents[2]
 APPS = ROOT / "tests" / "bad_apps"
+REFERENCE = ROOT / "reference.toml"
 AUDIT_S = 240.0
-TRIES = 3
+UNFIT = "the machine was not fit"
 
 
 @dataclass(frozen=True)
@@ -56,26 +69,73 @@ def undeclared(folder: Path, *, setup: bool) -> Path:
     return target
 
 
+class Asked:
+    """An audit: its rows (none: all), of which target, and what else is typed. `made` makes the target in a folder."""
+
+    def __init__(
+        self,
+        *rows: str,
+        target: Path = REFERENCE,
+        made: Callable[[Path], Path] | None = None,
+        words: tuple[str, ...] = (),
+    ) -> None:
+        self.rows, self.target, self.made, self.words = rows, target, made, words
+
+    def __str__(self) -> str:
+        return " ".join([*self.rows, self.target.stem, *(word for word in self.words if not word.startswith("--"))])
+
+    def run(self, folder: Path) -> Run[Audited]:
+        folder.mkdir()
+        target = self.target if self.made is None else self.made(folder)
+        return run_of(*self.rows, target=target, words=(*self.words, "--out", str(folder / "run")))
+
+
+SHARED = {
+    # Many tests read these: all rows of the reference API, and of a healthy app that is quite another,
+    "reference_audit": Asked(),
+    "twin_audit": Asked(target=APPS / "bookings.toml"),
+    # and three rows of an app that three of them accuse.
+    "static_audit": Asked("health", "configuration", "migrations", target=APPS / "static_readiness.toml"),
+}
+
+
+def asked_by(items: Iterable[pytest.Item]) -> list[Asked]:
+    """What these tests read, each once: first what takes long, then in the order of the tests."""
+    found: dict[Asked, None] = {}
+    for item in items:
+        call = getattr(item, "callspec", None)
+        value = None if call is None else call.params.get("audited")
+        names = [value, *getattr(item, "fixturenames", ())]
+        found |= dict.fromkeys(SHARED[name] for name in names if name in SHARED)
+        if isinstance(value, Asked):
+            found[value] = None
+    return sorted(found, key=lambda asked: asked not in SHARED.values())
+
+
 def audit(
-    *rows: str, target: Path | None = None, words: tuple[str, ...] = (), env: Mapping[str, str] | None = None
+    *rows: str, target: Path = REFERENCE, words: tuple[str, ...] = (), env: Mapping[str, str] | None = None
 ) -> Audited:
-    """`shakedown audit --row …`; of the reference API where no target is named.
+    return alone(run_of(*rows, target=target, words=words, env=env))
+
+
+def run_of(*rows: str, target: Path, words: tuple[str, ...], env: Mapping[str, str] | None = None) -> Run[Audited]:
+    """`shakedown audit --row …`.
 
     A machine that others keep busy is not the app's fault, and the audit says so: then it is asked again.
     """
-    for _ in range(TRIES):
-        told = _audit(*rows, target=target, words=words, env=env)
-        if "the machine was not fit" not in told.told():
-            break
-        if "--out" in words:
+
+    def once(number: int) -> Audited:
+        if number and "--out" in words:
             shutil.rmtree(words[words.index("--out") + 1])
-    return told
+        return _audit(*rows, target=target, words=words, env=env)
+
+    return Run(once, lambda told: UNFIT in told.told())
 
 
-def _audit(*rows: str, target: Path | None, words: tuple[str, ...], env: Mapping[str, str] | None) -> Audited:
+def _audit(*rows: str, target: Path, words: tuple[str, ...], env: Mapping[str, str] | None) -> Audited:
     command = [sys.executable, "-m", "harness.cli.main", "audit", "--json", "--quiet"]
     command += [word for row in rows for word in ("--row", row)]
-    command += ["--target", str(target or ROOT / "reference.toml"), *words]
+    command += ["--target", str(target), *words]
     ended = subprocess.run(
         command,
         cwd=ROOT,

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import APPS, Asked, Audited, audit
 
 pytestmark = pytest.mark.real
 
@@ -30,10 +30,10 @@ def test_an_app_that_starts_without_what_it_needs_fails(static_audit: Audited) -
     assert static_audit.failed(ROW) == {"required-refused"}, static_audit.told()
 
 
-def test_an_app_that_tells_its_settings_fails(tmp_path: Path) -> None:
-    told = audit(ROW, target=APPS / "telling_settings.toml", words=("--out", str(tmp_path / "run")))
-    assert told.failed(ROW) == {"values-not-told"}, told.told()
-    assert told.code == 1
+@pytest.mark.parametrize("audited", [Asked(ROW, target=APPS / "telling_settings.toml")], indirect=True, ids=str)
+def test_an_app_that_tells_its_settings_fails(audited: Audited) -> None:
+    assert audited.failed(ROW) == {"values-not-told"}, audited.told()
+    assert audited.code == 1
 
 
 def test_a_key_in_the_folder_and_debug_answers_are_found_and_never_shown(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The health row through the real command: what holds, and each app that deserves to fail."""
 
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import APPS, Asked, Audited
 
 pytestmark = pytest.mark.real
 
@@ -27,13 +27,18 @@ def test_a_readiness_that_says_yes_whatever_the_database_does_fails(static_audit
     assert static_audit.code == 1
 
 
-@pytest.mark.parametrize("app", BAD)
-def test_each_bad_app_fails_by_what_it_deserves(app: str) -> None:
-    told = audit("health", target=APPS / f"{app}.toml")
-    assert told.failed("health") == BAD[app], told.told()
-    assert told.code == 1
+BAD_AUDITS = [(Asked("health", target=APPS / f"{app}.toml"), fails) for app, fails in BAD.items()]
 
 
-def test_a_readiness_that_looks_too_seldom_is_late() -> None:
-    told = audit("health", words=("--set", "target.env.READY_INTERVAL_S=20"))
-    assert {"readiness-flips"} <= told.failed("health"), told.told()
+@pytest.mark.parametrize(("audited", "fails"), BAD_AUDITS, indirect=["audited"], ids=BAD)
+def test_each_bad_app_fails_by_what_it_deserves(audited: Audited, fails: set[str]) -> None:
+    assert audited.failed("health") == fails, audited.told()
+    assert audited.code == 1
+
+
+SELDOM = Asked("health", words=("--set", "target.env.READY_INTERVAL_S=20"))
+
+
+@pytest.mark.parametrize("audited", [SELDOM], indirect=True, ids=str)
+def test_a_readiness_that_looks_too_seldom_is_late(audited: Audited) -> None:
+    assert {"readiness-flips"} <= audited.failed("health"), audited.told()

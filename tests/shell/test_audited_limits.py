@@ -1,7 +1,7 @@
 """The row `limits` through the real command: settings of the reference API and apps that deserve to fail."""
 
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import APPS, Asked, Audited
 
 pytestmark = pytest.mark.real
 
@@ -16,14 +16,14 @@ def test_the_reference_api_passes(reference_audit: Audited) -> None:
     assert "the app itself" in audited.findings("limits")["body-limited"]["why"]
 
 
-def test_no_end_of_waiting_for_the_dependency_fails_alone() -> None:
-    audited = audit("limits", target=APPS / "patient_shop.toml")
+@pytest.mark.parametrize("audited", [Asked("limits", target=APPS / "patient_shop.toml")], indirect=True, ids=str)
+def test_no_end_of_waiting_for_the_dependency_fails_alone(audited: Audited) -> None:
     assert audited.failed("limits") == {"dependency-timeout"}, audited.told()
 
 
-def test_blind_retries_of_a_write_fail_alone() -> None:
+@pytest.mark.parametrize("audited", [Asked("limits", target=APPS / "blind_retries.toml")], indirect=True, ids=str)
+def test_blind_retries_of_a_write_fail_alone(audited: Audited) -> None:
     """Its operation takes no body, so that none is read."""
-    audited = audit("limits", target=APPS / "blind_retries.toml")
     assert audited.failed("limits") == {"dependency-retries-bounded"}, audited.told()
 
 
@@ -34,7 +34,10 @@ def test_the_healthy_twin_is_accused_of_its_bodies_only(twin_audit: Audited) -> 
     passes(audited, "body-limited", "proxy-in-line")
 
 
-def test_a_limit_of_connections_keeps_everybody_out() -> None:
-    words = ("target.server=uvicorn", "uvicorn.limit_concurrency=20", "uvicorn.timeout_keep_alive=75")
-    audited = audit("limits", target=APPS / "door.toml", words=tuple(w for each in words for w in ("--set", each)))
+FEW = ("target.server=uvicorn", "uvicorn.limit_concurrency=20", "uvicorn.timeout_keep_alive=75")
+CROWDED = Asked("limits", target=APPS / "door.toml", words=tuple(word for each in FEW for word in ("--set", each)))
+
+
+@pytest.mark.parametrize("audited", [CROWDED], indirect=True, ids=str)
+def test_a_limit_of_connections_keeps_everybody_out(audited: Audited) -> None:
     assert audited.failed("limits") == {"idle-connections-survived"}, audited.told()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import APPS, Asked, Audited, audit
 
 pytestmark = pytest.mark.real
 
@@ -21,10 +21,13 @@ def test_the_reference_api_logs_as_it_should(reference_audit: Audited) -> None:
     assert told.by_verdict("logging", "pass") == set(told.findings("logging")), told.told()
 
 
-def test_lines_below_info_are_found() -> None:
-    told = audit("logging", words=("--set", "target.env.LOG_LEVEL=DEBUG"))
-    assert told.failed("logging") == {"level-right"}, told.told()
-    assert told.code == 1
+TALKS = Asked("logging", words=("--set", "target.env.LOG_LEVEL=DEBUG"))
+
+
+@pytest.mark.parametrize("audited", [TALKS], indirect=True, ids=str)
+def test_lines_below_info_are_found(audited: Audited) -> None:
+    assert audited.failed("logging") == {"level-right"}, audited.told()
+    assert audited.code == 1
 
 
 def test_plain_lines_and_no_request_id_at_all_fail(twin_audit: Audited) -> None:

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import APPS, Asked, Audited
 
 pytestmark = pytest.mark.real
 
@@ -26,16 +26,22 @@ def test_a_healthy_app_on_the_stock_worker_is_not_accused(twin_audit: Audited) -
     assert told.failed("server") == set(), told.told()
 
 
-def test_too_many_workers_and_trust_in_everybody_are_told_apart() -> None:
-    words = ("--workers", TOO_MANY, "--set", "target.env.FORWARDED_ALLOW_IPS=*")
-    told = audit("server", target=APPS / "bookings.toml", words=words)
-    assert told.failed("server") == {"workers-sized", "forwarded-headers"}, told.told()
-    assert "as if it had come by https" in told.findings("server")["forwarded-headers"]["why"]
-    assert told.code == 1
+CROWDED = ("--workers", TOO_MANY, "--set", "target.env.FORWARDED_ALLOW_IPS=*")
 
 
-@pytest.mark.parametrize("app", BAD)
-def test_each_bad_app_fails_by_what_it_deserves(app: str) -> None:
-    told = audit("server", target=APPS / f"{app}.toml")
-    assert told.failed("server") == BAD[app], told.told()
-    assert told.code == 1
+@pytest.mark.parametrize(
+    "audited", [Asked("server", target=APPS / "bookings.toml", words=CROWDED)], indirect=True, ids=str
+)
+def test_too_many_workers_and_trust_in_everybody_are_told_apart(audited: Audited) -> None:
+    assert audited.failed("server") == {"workers-sized", "forwarded-headers"}, audited.told()
+    assert "as if it had come by https" in audited.findings("server")["forwarded-headers"]["why"]
+    assert audited.code == 1
+
+
+BAD_AUDITS = [(Asked("server", target=APPS / f"{app}.toml"), fails) for app, fails in BAD.items()]
+
+
+@pytest.mark.parametrize(("audited", "fails"), BAD_AUDITS, indirect=["audited"], ids=BAD)
+def test_each_bad_app_fails_by_what_it_deserves(audited: Audited, fails: set[str]) -> None:
+    assert audited.failed("server") == fails, audited.told()
+    assert audited.code == 1

@@ -1,16 +1,16 @@
 """The testing row through the real command; and a healthy app of another domain, which no row may accuse."""
 
 import pytest
-from audit_rig import Audited, audit
+from audit_rig import Asked, Audited
 
 pytestmark = pytest.mark.real
 
-SETTINGS = [
+SETTINGS = {
     # An unknown path is a wrong answer alone and under load.
-    ("load.requests.0.path=/nowhere", {"smoke", "load-baseline"}),
+    "load.requests.0.path=/nowhere": {"smoke", "load-baseline"},
     # A tenth of the requests waits for a dependency that takes longer than the SLO gives.
-    ("parts.pricing.routes.0.latency_ms=400", {"load-baseline"}),
-]
+    "parts.pricing.routes.0.latency_ms=400": {"load-baseline"},
+}
 
 
 def test_the_reference_api_is_tried(reference_audit: Audited) -> None:
@@ -18,11 +18,13 @@ def test_the_reference_api_is_tried(reference_audit: Audited) -> None:
     assert told.by_verdict("testing", "declared") == {"ci", "migrations-tried"}, told.told()
 
 
-@pytest.mark.parametrize(("setting", "fails"), SETTINGS)
-def test_what_is_asked_and_not_kept_fails(setting: str, fails: set[str]) -> None:
-    told = audit("testing", words=("--set", setting))
-    assert told.failed("testing") == fails, told.told()
-    assert told.code == 1
+AUDITS = [(Asked("testing", words=("--set", setting)), fails) for setting, fails in SETTINGS.items()]
+
+
+@pytest.mark.parametrize(("audited", "fails"), AUDITS, indirect=["audited"], ids=SETTINGS)
+def test_what_is_asked_and_not_kept_fails(audited: Audited, fails: set[str]) -> None:
+    assert audited.failed("testing") == fails, audited.told()
+    assert audited.code == 1
 
 
 def test_a_healthy_app_is_not_accused(twin_audit: Audited) -> None:
