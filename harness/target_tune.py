@@ -1,28 +1,60 @@
-"""The table [tune] of a target file: settings with a number of which `shakedown tune` may look for a better one."""
+"""The table [tune] of a target file: settings with a number of which `shakedown tune` may look for a better one, and
+where the app reads its timeouts from."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import get_args
 
-from harness.model.tune import Knob, KnobKind, TuneSpec
+from harness.model.ladder import Rung
+from harness.model.tune import Knob, KnobKind, TimeoutKey, TuneSpec
 from harness.servers import SERVERS
 from harness.target_override import full_key
 from harness.target_table import Table, is_number
 
+_VARIABLE = re.compile(r"(target\.)?env\.[A-Za-z_][A-Za-z0-9_]*")
 _MOST = 1_000_000
 _ENV = "env."
+_TIMEOUTS: tuple[Rung, ...] = ("statement", "command", "acquire", "request")
 
 
 def read_tune(table: Table, document: Mapping[str, object]) -> TuneSpec:
     """`document` is the whole file: what a setting is now stands there."""
     knobs = [_read_knob(each, document) for each in table.tables("knobs")]
+    timeouts = _read_timeouts(table.table("timeouts"), document)
     table.done()
     found = tuple(knob for knob in knobs if knob is not None)
     names = [knob.setting for knob in found]
     if double := next((name for name in names if names.count(name) > 1), None):
         table.wrong("knobs", f"name {double} twice; accepted: each setting once")
-    return TuneSpec(found)
+    return TuneSpec(found, timeouts)
+
+
+def _read_timeouts(table: Table, document: Mapping[str, object]) -> tuple[TimeoutKey, ...]:
+    found = []
+    for rung in _TIMEOUTS:
+        if table.has(rung):
+            setting = _full(table.text(rung, "", _check_variable))
+            found.append(TimeoutKey(rung, setting, _seconds(_value(setting, document))))
+    table.done()
+    return tuple(found)
+
+
+def _check_variable(value: str) -> str | None:
+    if _VARIABLE.fullmatch(value):
+        return None
+    return "a variable of [target.env], as in env.COMMAND_TIMEOUT_S"
+
+
+def _seconds(value: object) -> float | None:
+    """A variable is text; one that is no number of seconds is not shown."""
+    try:
+        seconds = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def _read_knob(table: Table, document: Mapping[str, object]) -> Knob | None:
@@ -59,11 +91,16 @@ def _full(setting: str) -> str:
     return f"target.{setting}" if setting.startswith(_ENV) else full_key(setting)
 
 
-def _now(setting: str, document: Mapping[str, object]) -> int | None:
-    """What the file says; a variable is text there."""
+def _value(setting: str, document: Mapping[str, object]) -> object:
     here: object = document
     for word in setting.split("."):
         here = here.get(word) if isinstance(here, dict) else None
+    return here
+
+
+def _now(setting: str, document: Mapping[str, object]) -> int | None:
+    """What the file says; a variable is text there."""
+    here = _value(setting, document)
     if isinstance(here, str) and here.strip().isdigit():
         return int(here)
     return here if is_number(here) and isinstance(here, int) else None

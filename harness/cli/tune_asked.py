@@ -70,6 +70,7 @@ def tune_facts(asked: Asked, minutes: float, target: Target) -> dict[str, object
     return {
         "server": server_of(target.server).table,
         "parts": {part.name: part.kind for part in target.parts},
+        "timeouts": [asdict(each) for each in target.tune.timeouts],
         "levers": [asdict(lever) for lever in asked.levers],
         "scenarios": [asdict(each) for each in asked.scenarios],
         "untested": [list(each) for each in asked.untested],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.model.target import Slo
+from harness.model.tune import TimeoutKey
 from harness.model.verdict import Outcome
 from harness.tuning.levers import Lever, Moved
 from harness.tuning.paste import File, files
@@ -70,7 +71,7 @@ class TuneView:
     @property
     def trying_them(self) -> str:
         """How to run what they are for with what of them can be set."""
-        sets = [f"--set {short(each.key)}={each.value}" for each in settable(self.derived) if each.changed]
+        sets = [f"--set {_typed(each.key)}={each.value}" for each in settable(self.derived) if each.changed]
         return f"shakedown run {' '.join(SHOWN_BY)} {' '.join(sets)}" if sets else ""
 
     @property
@@ -84,6 +85,11 @@ class TuneView:
         climbs = self.tuned.found.trials
         grid = f"{recommendation.grid_trials:,}"
         return f"{counted(climbs, 'trial')} to search, where every combination three times would take {grid}"
+
+
+def _typed(key: str) -> str:
+    """As `--set` takes it: the server's options have a short form, variables have none."""
+    return key if key.startswith("target.env.") else short(key)
 
 
 def pasted(run: RunView, view: TuneView) -> tuple[File, ...]:
@@ -120,4 +126,5 @@ def view_tuning(run: RunView) -> TuneView:
         (trial.record, trial.verdict) for trial in run.trials if trial.record.trial.scenario.name not in (CLIMB, PAIR)
     ]
     told: Any = run.facts["tune"]
-    return TuneView(tell(asked, seen), seen, asked, slo, derive_from(hardships, told["server"]) if hardships else None)
+    variables = [TimeoutKey(each["rung"], each["setting"], each["before"]) for each in told.get("timeouts", ())]
+    return TuneView(tell(asked, seen), seen, asked, slo, derive_from(hardships, told["server"], variables))

@@ -285,7 +285,8 @@ def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp
     inner = {"target": {"env", *(server.table for server in SERVERS)}}
     parts = ("parts.NAME", "parts.NAME.routes")
     audit = ("audit", "audit.cors", "audit.tokens", "audit.declared")
-    tables = ("target", *parts, *audit, "load", "load.requests", "auth", "ledger", "probes.live", "slo", "tune.knobs")
+    tune = ("tune.knobs", "tune.timeouts")
+    tables = ("target", *parts, *audit, "load", "load.requests", "auth", "ledger", "probes.live", "slo", *tune)
     for heading in tables:
         title = next(line for line in text.splitlines() if line.startswith("## ") and f"[{heading}" in line)
         told = {code(row[0]) for row in rows(section(text, title))}

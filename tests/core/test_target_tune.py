@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.model.tune import Knob
+from harness.model.tune import Knob, TimeoutKey
 from harness.target import load_target
 
 ENV = '[target.env]\nPOOL_SIZE = "4"\nWORD = "many"\n[target.gunicorn]\nbacklog = 64\n'
@@ -48,6 +48,25 @@ def test_what_it_is_now_is_among_the_values(tmp_path: Path) -> None:
 def test_what_is_no_knob_is_named(tmp_path: Path, knob: str, key: str) -> None:
     with pytest.raises(UsageError, match=rf"tune\.knobs\[0\]\.{key}"):
         read(tmp_path, f"[[tune.knobs]]\n{knob}")
+
+
+def test_the_app_may_read_its_timeouts_from_variables(tmp_path: Path) -> None:
+    file = tmp_path / "shakedown.toml"
+    text = '[tune.timeouts]\ncommand = "env.POOL_SIZE"\nrequest = "env.WORD"\nacquire = "target.env.NEW"\n'
+    file.write_text(f'[target]\napp = "a:b"\npython = "{sys.executable}"\n{ENV}{text}', "utf-8")
+    assert load_target(file, {}).tune.timeouts == (
+        TimeoutKey("command", "target.env.POOL_SIZE", 4.0),
+        TimeoutKey("acquire", "target.env.NEW"),
+        TimeoutKey("request", "target.env.WORD"),
+    )
+
+
+@pytest.mark.parametrize(
+    "timeout", ['command = "gunicorn.timeout"', 'command = "env."', "command = 3", 'proxy = "env.X"']
+)
+def test_what_is_no_variable_of_a_timeout_is_named(tmp_path: Path, timeout: str) -> None:
+    with pytest.raises(UsageError, match=rf"tune\.timeouts\.{timeout.split()[0]}"):
+        read(tmp_path, f"[tune.timeouts]\n{timeout}")
 
 
 def test_a_setting_has_one_knob(tmp_path: Path) -> None:

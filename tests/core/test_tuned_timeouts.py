@@ -73,6 +73,23 @@ def test_they_are_told_written_and_said_to_be_not_run() -> None:
     assert {each["key"] for each in document["timeouts"]} >= {"target.gunicorn.timeout", "proxy.read_timeout_s"}
 
 
+def test_what_the_app_reads_from_variables_is_written_as_variables() -> None:
+    keys = [
+        {"rung": "command", "setting": "target.env.COMMAND_S", "before": 30.0},
+        {"rung": "statement", "setting": "target.env.STATEMENT_S", "before": None},
+    ]
+    run = seen_by(Story(DRAIN))
+    tune = {**FACTS["tune"], "timeouts": keys}  # type: ignore[dict-item]
+    view = viewed(replace(run, facts={**FACTS, "tune": tune}))
+    written = {file.name: file.text for file in pasted(run, view)}
+    assert "# Before: 30.\nCOMMAND_S=1\n" in written["settings.env"].replace(
+        "# Not tested: No part was silent in any trial. No trial has run with it yet.\n", ""
+    )
+    assert "STATEMENT_S=0.5\n" in written["settings.env"]
+    assert "postgresql.conf" not in written
+    assert "--set target.env.STATEMENT_S=0.5 --set target.env.COMMAND_S=1.0 " in view.trying_them
+
+
 def test_what_leaves_no_room_is_said() -> None:
     slow = Story(DRAIN, request=lambda at_s, _: Done(3.0) if round(at_s * 50) == 300 else Done())
     view = viewed(seen_by(slow))

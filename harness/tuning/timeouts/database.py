@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from harness.tuning.recommendation import Setting
 from harness.tuning.timeouts.given import Given, Step, of_silence, up
 from harness.tuning.times import Times
 
@@ -22,9 +23,9 @@ def of_the_database(times: Times, given: Given, request_s: float) -> list[Step] 
         return None
     statement_s, command_s, acquire_s = _statement_s(times, room), _command_s(times, room), _acquire_s(times)
     silent = of_silence(times, request_s)
-    statement = given.setting(
-        f"parts.{given.database}.settings.statement_timeout",
-        f"{round(statement_s * 1000)}ms",
+    statement = _statement(
+        given,
+        statement_s,
         f"{room:g} times the longest of {times.requests} good requests ({times.longest_s:.3g} s; p99"
         f" {times.p99_s:.3g} s), at least {_LEAST_STATEMENT_S:g} s, so that the server ends a statement before the"
         " driver gives it up.",
@@ -44,6 +45,15 @@ def of_the_database(times: Times, given: Given, request_s: float) -> list[Step] 
         Step("command", command_s, command),
         Step("acquire", acquire_s, acquire),
     ]
+
+
+def _statement(given: Given, seconds: float, reason: str, untested: str) -> Setting:
+    """Where the app sets it for its own sessions it has seconds, in PostgreSQL's own settings a unit."""
+    key = given.keys.get("statement")
+    if key is not None:
+        return given.setting(key, seconds, reason, untested)
+    in_ms = f"{round(seconds * 1000)}ms"
+    return given.setting(f"parts.{given.database}.settings.statement_timeout", in_ms, reason, untested)
 
 
 def no_room(times: Times, request_s: float) -> str:

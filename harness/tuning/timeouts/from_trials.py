@@ -9,6 +9,7 @@ from harness.model.observation import SessionLimits
 from harness.model.record import TrialRecord
 from harness.model.target import Scalar
 from harness.model.trial import Trial
+from harness.model.tune import TimeoutKey
 from harness.model.verdict import TrialVerdict
 from harness.tuning.recommendation import Setting
 from harness.tuning.timeouts import Derived, derive
@@ -21,12 +22,14 @@ SHOWN_BY = ("db-locked", "db-blackhole", "drain", "drain-locked")
 _NOT_YET = "No trial has run with it yet."
 
 
-def derive_from(trials: Sequence[tuple[TrialRecord, TrialVerdict]], table: str) -> Derived | None:
+def derive_from(
+    trials: Sequence[tuple[TrialRecord, TrialVerdict]], table: str, variables: Sequence[TimeoutKey] = ()
+) -> Derived | None:
     """None where no trial shows what is healthy. `table` is the server's table of options."""
     times = times_of(trials)
     if not times.requests:
         return None
-    found = derive(times, _given([record for record, _ in trials], table))
+    found = derive(times, _given([record for record, _ in trials], table, variables))
     return replace(found, settings=tuple(_not_run(each) for each in found.settings))
 
 
@@ -41,7 +44,7 @@ def _not_run(setting: Setting) -> Setting:
     return replace(setting, untested=" ".join(part for part in (setting.untested, _NOT_YET) if part))
 
 
-def _given(records: Sequence[TrialRecord], table: str) -> Given:
+def _given(records: Sequence[TrialRecord], table: str, variables: Sequence[TimeoutKey]) -> Given:
     trial = records[-1].trial
     database = next((name for name, kind in trial.part_kinds.items() if kind == "postgres"), "")
     return Given(
@@ -50,7 +53,11 @@ def _given(records: Sequence[TrialRecord], table: str) -> Given:
         termination_s=trial.termination_s,
         table=table,
         database=database,
-        present=_present(records, trial, table, database),
+        present={
+            **_present(records, trial, table, database),
+            **{each.setting: each.before for each in variables if each.before is not None},
+        },
+        keys={each.rung: each.setting for each in variables},
     )
 
 
