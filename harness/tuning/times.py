@@ -15,7 +15,6 @@ from harness.model.samples import inside, quantiles, service_ns
 from harness.model.verdict import TrialVerdict
 
 _SILENT = ("blackhole", "freeze", "half-open", "accept-then-hang")
-_BACK = ("ready_after_s", "requests_after_s", "worker_after_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,8 @@ class Times:
     """Seconds; None where no trial showed it.
 
     `requests` good ones with nothing broken, their `p99_s` and the longest. `silence_s`: the longest silence of a part
-    that was met, `back_s` the longest way back after a lift, `leaving_s` from SIGTERM to the end of the server,
-    `stall_s` the longest that a worker left its liveness without an answer.
+    that was met, `back_s` the longest that requests were not good again after a part was, `leaving_s` from SIGTERM to
+    the end of the server, `stall_s` the longest that a worker left its liveness without an answer.
     """
 
     requests: int = 0
@@ -46,7 +45,7 @@ def times_of(trials: Sequence[tuple[TrialRecord, TrialVerdict]]) -> Times:
         p99_s=found.p99_ns / 1e9 if found else 0.0,
         longest_s=found.max_ns / 1e9 if found else 0.0,
         silence_s=_most(_silence_s(record) for record, _ in whole),
-        back_s=_most(_back_s(verdict) for _, verdict in whole),
+        back_s=_most(_back_s(record, verdict) for record, verdict in whole),
         leaving_s=_most(_leaving_s(record) for record, _ in whole),
         stall_s=_most(_stall_s(record) for record, _ in whole),
     )
@@ -76,12 +75,16 @@ def _silence_s(record: TrialRecord) -> float | None:
     return max(lengths, default=None)
 
 
-def _back_s(verdict: TrialVerdict) -> float | None:
-    """Only where the service did come back in time: a defect is no measure for a limit."""
+def _back_s(record: TrialRecord, verdict: TrialVerdict) -> float | None:
+    """Only where the service did come back in time, for a defect is no measure, and only from trouble of a part."""
+    hurt = {seen.fault.partition(".")[0] for seen in record.of(FaultChanged)}
+    if not hurt <= record.trial.part_kinds.keys():
+        return None
     found = next((each for each in verdict.verdicts if each.check == "recovers" and each.verdict == "pass"), None)
     if found is None:
         return None
-    return max((after for key in _BACK if isinstance(after := found.evidence.get(key), float)), default=None)
+    after_s = found.evidence.get("requests_after_s")
+    return after_s if isinstance(after_s, float) else None
 
 
 def _leaving_s(record: TrialRecord) -> float | None:

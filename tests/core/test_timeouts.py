@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from record_builder import BASELINE, BLACKHOLE, DRAIN, REFUSED, Done, Story, ns
+from record_builder import BASELINE, BLACKHOLE, DRAIN, KILLED, REFUSED, Done, Story, ns
 
 from harness.checks.judge import judge_trial
 from harness.model.ladder import LADDER, inverted
@@ -175,5 +175,8 @@ def test_errors_cut_records_and_services_that_never_came_back_are_no_measure() -
     assert times_of([judged(cut)]) == times_of([]) == Times()
     gone = Story(REFUSED, request=lambda at_s, _: Done(0.01, Outcome.BAD_STATUS) if at_s >= 11 else Done()).record()
     assert times_of([judged(gone)]).back_s is None
+    replaced = judged(Story(KILLED).record())
+    assert next(each for each in replaced[1].verdicts if each.check == "recovers").verdict == "pass"
+    assert times_of([replaced]).back_s is None, "a supervisor's time is none of a pool's"
     killed = Story(DRAIN, stopped={"killed": True, "done_ns": ns(45)}).record()
     assert times_of([judged(killed)]).leaving_s is None

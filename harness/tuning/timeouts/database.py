@@ -90,7 +90,7 @@ def _why_acquire(times: Times) -> str:
         return "A second: who waits longer for a connection waits for a database that is away."
     low_s, high_s = _ACQUIRE_S
     return (
-        f"The service was back {times.back_s:.2g} s after a lift at the latest: who waits as long gets a connection"
+        f"Requests were good again {times.back_s:.2g} s after a part was, at the latest: who waits as long is served"
         f" ({low_s:g} to {high_s:g} s), who waits longer waits for a database that is away."
     )
 
