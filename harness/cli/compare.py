@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.campaign import Run, make_run_dir
+from harness.cli.compare_sides import Sides, both_sides
 from harness.cli.guarded import inherited_ledger, read_overrides
 from harness.cli.planned import show_plan
 from harness.cli.results import read_judged, show_comparison, write_reports
@@ -18,9 +19,7 @@ from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_swept, held, left_s
 from harness.errors import UsageError
 from harness.faults import unable
-from harness.model.target import Scalar, Target
-from harness.plan_sweep import SweepPlan, Variation, plan_sweep
-from harness.target import find_target, load_target, read_override
+from harness.plan_sweep import SweepPlan, plan_sweep
 from harness.tuning.metrics import METRICS
 
 _NAMES = [metric.name for metric in METRICS if metric.name != "error_rate"]
@@ -57,16 +56,17 @@ def compare(
     quiet: bool,
     dry_run: bool,
 ) -> int:
-    """Is NEW better or worse than BASE? Each is a setting, a target file, or a run directory.
+    """Is NEW better or worse than BASE? Each is a setting, a target file, a git revision, or a run directory.
 
-    Settings and target files are run in randomised pairs under the same load; the change has an interval, and what is
-    too small to matter or to be seen is no difference. Exit codes: 0 better or no difference seen, 1 worse,
+    The first three are run in randomised pairs under the same load; the change has an interval, and what is too small
+    to matter or to be seen is no difference. Exit codes: 0 better or no difference seen, 1 worse,
     2 inconclusive or not comparable. Two run directories are only described: they were not run side by side.
 
     \b
     shakedown compare workers=2 workers=4
     shakedown compare gunicorn.timeout=30 gunicorn.timeout=2,workers=3 --scenario worker-frozen
     shakedown compare before.toml after.toml --metric goodput_rps --repeat 8
+    shakedown compare git:main git:faster-list             the same target file's app, as it was at two commits
     shakedown compare runs/monday runs/tuesday
     """
     ledger = inherited_ledger("compare")
@@ -77,53 +77,32 @@ def compare(
         raise UsageError("A run directory is compared with a run directory: trials of today need a partner of today.")
     used = seed if seed is not None else random.randrange(1, 2**31)
     common = read_overrides(settings, None)
-    sides = [_side("base", base, target_file, common), _side("new", new, target_file, common)]
-    _check_comparable(sides[0].target, sides[1].target)
+    with both_sides(base, new, target_file, common, ledger) as sides:
+        planned = _plan(names, sides, repeat, used)
+        if dry_run:
+            show_plan(planned.plan, sides.base.target.name, used, as_json)
+            return 0
+        run_dir = make_run_dir(out, "compare")
+        asked = {"base": base, "new": new, "metric": metric, "minimal": minimal / 100, **sides.facts}
+        rest = [*([f"--target={target_file}"] if target_file else []), *typed_settings(common)]
+        typed = [*_typed(base, new, names, repeat, metric, used), *rest, f"--minimal={minimal:g}"]
+        run = _run(planned, run_dir, used, asked, ["shakedown", "compare", *typed])
+        with held(run_dir):
+            watcher = make_watcher(quiet, left_s(run))
+            conduct_swept(run, ledger, watcher, None, as_json, "", sides.notes)
+    judged = read_judged(run_dir)
+    write_reports(judged, None)
+    return show_comparison(judged, as_json)
+
+
+def _plan(names: Sequence[str], sides: Sides, repeat: int, seed: int) -> SweepPlan:
     chosen = choose_scenarios(names or ("baseline",))
     cannot = unable(use for scenario in chosen for use in scenario.faults)
-    planned = plan_sweep(chosen, sides, repeat, used, cannot)
+    planned = plan_sweep(chosen, [sides.base, sides.new], repeat, seed, cannot)
     if not planned.plan.trials:
         raise UsageError("; ".join(f"{name} does not apply: {why}" for name, why in planned.plan.not_applicable))
-    check_faults(planned.plan, sides[0].target)
-    if dry_run:
-        show_plan(planned.plan, sides[0].target.name, used, as_json)
-        return 0
-    run_dir = make_run_dir(out, "compare")
-    asked = {"base": base, "new": new, "metric": metric, "minimal": minimal / 100}
-    rest = [*([f"--target={target_file}"] if target_file else []), *typed_settings(common), f"--minimal={minimal:g}"]
-    command = ["shakedown", "compare", *_typed(base, new, names, repeat, metric, used), *rest]
-    run = _run(planned, run_dir, used, asked, command)
-    with held(run_dir):
-        conduct_swept(run, ledger, make_watcher(quiet, left_s(run)), None, as_json, "")
-        judged = read_judged(run_dir)
-        write_reports(judged, None)
-        return show_comparison(judged, as_json)
-
-
-def _side(name: str, text: str, target_file: str | None, common: Mapping[str, Scalar]) -> Variation:
-    """A setting `KEY=VALUE[,KEY=VALUE…]` of the target, or a target file."""
-    if "=" in text:
-        own = dict(read_override(part) for part in text.split(","))
-        path = find_target(Path(target_file) if target_file else None, Path.cwd())
-    else:
-        own, path = {}, Path(text)
-        if not path.is_file():
-            raise UsageError(
-                f"{text} is no setting KEY=VALUE, no target file and no run directory; BASE and NEW take one of them."
-            )
-    overrides = {**common, **own}
-    return Variation({"compared": name, **own}, overrides, load_target(path, overrides))
-
-
-def _check_comparable(base: Target, new: Target) -> None:
-    """Both must be under the same load, or their difference is the load's."""
-    if base.load.requests != new.load.requests:
-        raise UsageError("BASE and NEW differ in [load] requests, so their difference would be the load's.")
-    if base.load.rate_rps != new.load.rate_rps:
-        raise UsageError(
-            f"BASE and NEW differ in load.rate_rps ({base.load.rate_rps}, {new.load.rate_rps});"
-            " set one for both: --set load.rate_rps=…"
-        )
+    check_faults(planned.plan, sides.base.target)
+    return planned
 
 
 def _run(planned: SweepPlan, run_dir: Path, seed: int, asked: Mapping[str, object], command: Sequence[str]) -> Run:

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,21 @@ def left_s(run: Run) -> float:
     return sum(trial.estimate_s for trial in run.trials if trial.slug not in run.finished)
 
 
-def conduct_swept(run: Run, ledger: Ledger, watcher: Quiet, junit: Path | None, as_json: bool, again: str) -> None:
-    """Conduct what is left of the plan; `again` is what to type after an interruption."""
+def conduct_swept(
+    run: Run,
+    ledger: Ledger,
+    watcher: Quiet,
+    junit: Path | None,
+    as_json: bool,
+    again: str,
+    notes: Sequence[str] = (),
+) -> None:
+    """Conduct what is left of the plan; `again` is what to type after an interruption, `notes` are told first."""
     with watcher:
         target = run.target
         watcher.say(f"target {target.name} ({target.source}), seed {run.seed}, about {left_s(run):.0f} s")
+        for note in notes:
+            watcher.say(note)
         if run.finished:
             watcher.say(f"{len(run.finished)} of {len(run.trials)} trials are there already")
         for name, why in run.not_applicable:
