@@ -90,7 +90,8 @@ def follow(kept: Iterable[Kept], metric: Metric, scenario: str | None = None, la
             if why := _why_no_value(trial, metric):
                 without[why] += 1
     lines = [Line(like, _points(runs, metric, last)) for like, runs in by_like.items()]
-    lines.sort(key=lambda line: (line.points[-1].began, line.points[-1].run, line.like.scenario), reverse=True)
+    lines.sort(key=lambda line: (line.like.scenario, line.like.target))
+    lines.sort(key=lambda line: (line.points[-1].began, line.points[-1].run), reverse=True)
     return History(metric, tuple(lines), tuple(LeftOut(count, "trial", why) for why, count in without.items()))
 
 

@@ -25,7 +25,8 @@ class LineView:
 
     @property
     def where(self) -> str:
-        return f"{', '.join(f'{key}={value}' for key, value in self.config.items())}; on {self.line.like.host}"
+        told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in self.config.items()}
+        return f"{', '.join(f'{key}={value}' for key, value in told.items())}; on {self.line.like.host}"
 
 
 @dataclass(frozen=True, slots=True)

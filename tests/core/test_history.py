@@ -49,6 +49,12 @@ def test_only_like_stands_on_a_line_and_the_newest_line_comes_first() -> None:
     assert [len(line.points) for line in found.lines] == [1, 1, 1, 3]
     assert found.lines[0].like == four
     assert [point.run for point in found.lines[-1].points] == ["run-01", "run-02", "run-03"]
+    drain = replace(LIKE, scenario="drain")
+    both = follow([kept(1, 9.0, like=drain), kept(1, 9.0)], P50)
+    assert [line.like.scenario for line in both.lines] == ["baseline", "drain"], "of one run, by name"
+    assert [line.like.scenario for line in follow([kept(1, 9.0), kept(1, 9.0, like=drain)], P50, "drain").lines] == [
+        "drain"
+    ]
     assert [point.run for point in follow(trials, P50, last=2).lines[-1].points] == ["run-02", "run-03"]
 
 

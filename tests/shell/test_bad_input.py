@@ -76,6 +76,11 @@ CASES = (
     Case("audit-wrong-key", "audit", 64, ("audit.tokns",), target("[parts.", "[audit]\ntokns = 1\n\n[parts.")),
     Case("judge-audit-no-manifest", "judge r", 64, ("manifest.json",), {"r/rows/cors.json": "{}"}),
     Case("report-audit-no-manifest", "report r", 64, ("manifest.json",), {"r/rows/cors.json": "{}"}),
+    Case("history-no-such-folder", "history --runs nope", 64, ("--runs nope", "not a directory")),
+    Case("history-unknown-name", "history bselin", 64, ("'bselin'", "Did you mean baseline?")),
+    Case("history-without-runs", "history", 2, ("nothing to show", "runs/")),
+    Case("compare-revision-and-setting", "compare git:HEAD workers=2", 64, ("git:REV",)),
+    Case("compare-no-repository", "compare git:a git:b", 64, ("no git repository",), target("[target]", "[target]")),
     # These come as far as the parts.
     Case(
         "setup-fails",
