@@ -2,8 +2,8 @@
 
     RUNS/index.json      {"schema_version": 1, "sha256": …, "runs": {NAME: {"stamp": …, "trials": [...], …}}}
 
-The run directories are the truth and the index is a cache: what it lacks, or holds of another state of the files, or of
-another version of the rules, is read and judged again, and one that is damaged is as good as none. It is written beside
+The run directories are the truth and the index is a cache: what it lacks, or holds of another state of the files, or as
+other code judged it, is read and judged again, and one that is damaged is as good as none. It is written beside
 and renamed, so that two who write at once each leave a whole one.
 """
 
@@ -16,7 +16,6 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +52,12 @@ def read_kept(
     """The whole trials of all runs in the folder, and what of it is no such trial. `say` hears of what takes time."""
     before = _read(folder / INDEX)
     runs, others = _runs_in(folder)
-    now: dict[str, Indexed] = {}
-    changed = [path for path in runs if before.get(path.name, _NONE).stamp != _stamp(path)]
+    now, code = dict[str, Indexed](), _code()
+    changed = [path for path in runs if before.get(path.name, _NONE).stamp != _stamp(path, code)]
     if changed:
         say(f"reading {len(changed)} of {len(runs)} runs")
     for path in runs:
-        now[path.name] = _index(path) if path in changed else before[path.name]
+        now[path.name] = _index(path, code) if path in changed else before[path.name]
     if now != before:
         _write(folder / INDEX, now, say)
     left_out = [each for run in now.values() for each in run.left_out]
@@ -80,9 +79,16 @@ def _runs_in(folder: Path) -> tuple[list[Path], int]:
     return runs, len(folders) - len(runs)
 
 
-def _stamp(run: Path) -> str:
-    """Changes whenever a file does that an entry is made of, or the version of the rules."""
-    parts = [version("fastapi-shakedown")]
+def _code() -> str:
+    """Changes whenever ours does: a clone that is brought up to date keeps its version."""
+    here = Path(__file__).parent
+    seen = [(str(path.relative_to(here)), path.stat()) for path in sorted(here.rglob("*.py"))]
+    return repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in seen])
+
+
+def _stamp(run: Path, code: str) -> str:
+    """Changes whenever a file does that an entry is made of."""
+    parts = [code]
     for path in [run / "manifest.json", *(each / name for each in _trials(run) for name in _STAMPED)]:
         with contextlib.suppress(OSError):
             seen = path.stat()
@@ -97,8 +103,8 @@ def _trials(run: Path) -> list[Path]:
         return []
 
 
-def _index(run: Path) -> Indexed:
-    stamp = _stamp(run)  # first: what is written meanwhile makes the entry stale, not wrong
+def _index(run: Path, code: str) -> Indexed:
+    stamp = _stamp(run, code)  # first: what is written meanwhile makes the entry stale, not wrong
 
     def none(why: str) -> Indexed:
         return Indexed(stamp, (), (LeftOut(1, "run", why),))

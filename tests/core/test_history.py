@@ -132,6 +132,10 @@ def test_each_run_is_read_once_and_again_when_it_has_changed(tmp_path: Path, mon
     trials, left_out = read_kept(tmp_path)
     assert (read, [trial.run for trial in trials]) == (["run-0"], ["run-1"])
     assert "not whole" in left_out[0].why
+    monkeypatch.setattr(run_index, "_code", lambda: "other rules")
+    read.clear()
+    read_kept(tmp_path)
+    assert read == ["run-0", "run-1"]
     shutil.rmtree(first)
     assert [trial.run for trial in read_kept(tmp_path)[0]] == ["run-1"]
     assert "run-0" not in (tmp_path / INDEX).read_text()
