@@ -41,6 +41,7 @@ class ReplayFile:
         self._begins: list[int] = []
         self._firsts: list[int] = []
         self.count = self.last_ns = self.peak_rps = 0
+        self._kept = -1, np.zeros(0, np.int64)
         self._scan()
         if not self.count:
             raise ValueError(f"{self._path} holds no moments; {_ACCEPTED}")
@@ -57,9 +58,12 @@ class ReplayFile:
         return self.last_ns + max(1, round(self.last_ns / (self.count - 1)))
 
     def block(self, number: int) -> NDArray[np.int64]:
-        with self._path.open("rb") as file:
-            file.seek(self._begins[number])
-            return _moments(list(islice(file, BLOCK)))
+        """The last one is kept, for an engine takes it in many small parts."""
+        if self._kept[0] != number:
+            with self._path.open("rb") as file:
+                file.seek(self._begins[number])
+                self._kept = number, _moments(list(islice(file, BLOCK)))
+        return self._kept[1]
 
     def before(self, moment_ns: int) -> int:
         """How many of its moments lie before this one."""
