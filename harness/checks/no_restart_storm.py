@@ -96,7 +96,8 @@ def _by_recycling(record: TrialRecord) -> int:
     if declared < _LEAST_RECYCLING:
         return 0
     served = int((record.samples["sent"] >= 0).sum()) + len(record.of(ProbeAnswered)) + len(record.of(InFlightEnded))
-    return served // declared
+    asked = sum(int(t.lifted.evidence.get("asked", 0)) for t in troubles(record) if t.name == "recycle" and t.lifted)
+    return (served + asked) // declared
 
 
 def _advice(record: TrialRecord) -> str:

@@ -35,6 +35,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "server.sighup": ("harmless",),
     "server.scale-up": ("harmless",),
     "server.scale-down": ("harmless",),
+    "server.recycle": ("harmless",),
     "server.reload-broken": ("returns",),
     "server.restart": ("returns", "drains"),
     "server.boot-without-postgres": ("returns",),

@@ -114,6 +114,6 @@ SERVER = Server(
     is_worker=is_worker,
     note=note,
     settings=settings,
-    takes=("sighup", "scale-up", "scale-down"),
+    takes=("sighup", "scale-up", "scale-down", "recycle"),
     known_limits=_LIMITS,
 )

@@ -190,6 +190,8 @@ def test_an_operation_needs_a_supervisor_that_knows_it(target_of, server, worker
     [
         ("reload-broken", "gunicorn-uvicorn", None),
         ("reload-broken", "uvicorn", None),
+        ("recycle", "gunicorn-uvicorn", None),
+        ("recycle", "granian", "its fault server.recycle is not possible: granian knows no signal for it"),
         ("restart", "granian", None),
     ],
 )

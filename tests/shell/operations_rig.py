@@ -45,6 +45,7 @@ class Stand:
     here: Bench
     run: Callable[[Coroutine[Any, Any, None]], None]
     made: ProcessDeployment | None = None
+    max_requests: int = 0
 
     async def up(self) -> ProcessDeployment:
         if self.made is None or self.made.exit_code is not None:
@@ -73,8 +74,8 @@ class Stand:
         order = Order(
             target=target,
             server=server_of(target.server),
-            settings=ServerSettings(graceful_s=10.0),
-            flags=FLAGS,
+            settings=ServerSettings(graceful_s=10.0, max_requests=self.max_requests),
+            flags=(*FLAGS, "--max-requests", str(self.max_requests)),
             workers=WORKERS,
             address=address,
             ingress=address,

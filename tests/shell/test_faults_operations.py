@@ -14,6 +14,7 @@ from harness.system.proc import read_stat
 
 pytestmark = pytest.mark.real
 
+MOST = 1_000  # requests of a worker: more than it is asked for until the other one is up, too
 IDS = (
     "worker.freeze",
     "worker.kill",
@@ -21,6 +22,7 @@ IDS = (
     "server.scale-down",
     "server.sighup",
     "server.reload-broken",
+    "server.recycle",
     "server.restart",
     "server.sigterm",
     "server.kill",
@@ -159,6 +161,36 @@ def test_a_broken_reload_ends_gunicorn_and_it_is_started_again_with_code_that_is
         assert deployment.master() not in (-1, old)
         assert await server.answering(WORKERS)
         assert (await actor.lift())["ended"] is False, "it would start it twice"
+
+    server.run(see())
+
+
+def test_a_worker_that_has_served_its_requests_is_replaced_by_the_same_supervisor() -> None:
+    async def see(recycling: Stand) -> None:
+        deployment = await recycling.up()
+        master, before = deployment.master(), set(deployment.workers())
+        actor = recycling.actor("server.recycle", rate_rps=1000)
+        assert (await actor.apply())["max_requests"] == MOST
+        proof = await actor.prove()
+        told = await actor.lift()
+        assert proof.ok, proof
+        assert len(before - set(deployment.workers())) == 1, "the other one is not brought there"
+        assert deployment.master() == master
+        assert int(told["asked"]) > 0
+        assert await actor.lift() == told, "nothing more is asked"
+
+    with stand() as made:
+        made.max_requests = MOST
+        made.run(see(made))
+
+
+def test_a_server_that_recycles_nothing_is_not_said_to(server: Stand) -> None:
+    async def see() -> None:
+        await server.up()
+        actor = server.actor("server.recycle")
+        await actor.apply()
+        assert not (await actor.prove()).ok
+        await actor.lift()
 
     server.run(see())
 
