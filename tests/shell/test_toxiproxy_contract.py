@@ -1,15 +1,24 @@
 """What the faults of links stand on: what the real Toxiproxy does, what it does not, and what is done about that.
 
-Promises that have their test elsewhere:
+Where each promise has its test, or in which way it is not kept:
 
-- connections that are refused, and the port that stays: test_parts_toxiproxy.py, test_faults_link.py
-- a blackhole passes nothing, and closes at its lift: there too
-- heal returns in time while a client does not read 16 MB; a wedged server is replaced: test_parts_toxiproxy.py
-- what Toxiproxy would swallow or die of is refused before it is sent: core/test_toxic.py
-- the same seed takes the same turns: test_faults_connections.py; nothing else is left to chance, for every toxic holds
-  for every connection
-- nothing outlives a harness that is killed: test_parts_crash.py, test_ends.py
-- a server that was killed is noticed within a second: test_parts_toxiproxy.py
+ 1. a fault that is on before its proxy meets the first connection: here
+ 2. latency by a tenth, on open and on new connections, and not on connecting: here; test_faults_link.py
+ 3. refuse cuts what is open, turns away what is new, and keeps the port: test_parts_toxiproxy.py, test_faults_link.py
+ 4. a blackhole passes nothing, closes nothing, and closes at its lift: there too
+ 5. a cut by the clock and not by silence: not kept by Toxiproxy (here), but by `cut-after` (test_faults_connections.py)
+ 6. RST for what was open before: not kept by Toxiproxy (here), but by `reset` (test_faults_connections.py)
+ 7. heal returns while a client does not read 16 MB; a wedged server is replaced: test_parts_toxiproxy.py
+ 8. heal may be repeated, and a port that somebody took keeps no other from being healed: test_parts_toxiproxy.py; here
+ 9. what Toxiproxy would swallow or die of is refused before it is sent: core/test_toxic.py
+10. a part that answers no handshake holds up its own link alone: here. Its proxy connects without a limit: that is not
+    kept, so heal replaces the server
+11. open connections are counted while they are open, by sockets and by PostgreSQL: here. Bytes and chunks are not
+12. the same seed takes the same turns: test_faults_connections.py. Nothing else is left to chance, for each toxic holds
+    for every connection: shares are counts
+13. nothing outlives a harness that is killed, and another process heals: test_parts_crash.py, test_ends.py
+14. a server that was killed is noticed within a second (test_parts_toxiproxy.py), as an error and no failure of the app
+    (core/test_checks_judge.py)
 """
 
 import asyncio
@@ -17,6 +26,7 @@ import socket
 import time
 
 import pytest
+from fault_rig import Scene, becomes
 from test_parts_toxiproxy import BLACKHOLE, CLEAN, LATENCY, Line, link
 
 from harness.deployment import Address
@@ -182,6 +192,19 @@ def test_how_many_connections_are_open_is_known_while_they_are() -> None:
                 await asyncio.sleep(0.02)
 
     asyncio.run(run())
+
+
+def test_how_many_sessions_a_link_carries_is_known_to_postgresql_while_they_are_open(faults: Scene) -> None:
+    async def see() -> None:
+        await becomes(faults.sessions, 0)
+        sessions = [await faults.session() for _ in range(3)]
+        assert await faults.sessions() == 3
+        assert len(ends_of(faults.stage.toxiproxy, faults.link("db")).part) >= 3
+        for session in sessions:
+            await session.close()
+        await becomes(faults.sessions, 0)
+
+    faults.run(see())
 
 
 def _counts(server: Toxiproxy, here: Link) -> tuple[int, int, int]:
