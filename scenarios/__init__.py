@@ -48,10 +48,12 @@ from scenarios import (
     scaled_down,
     scaled_up,
     worker_frozen,
+    worker_grown,
     worker_killed,
     worker_killed_while_database_down,
     worker_pool_full,
     worker_starved,
+    worker_threads_full,
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -83,6 +85,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     worker_killed_while_database_down.SCENARIO,
     worker_starved.SCENARIO,
     worker_pool_full.SCENARIO,
+    worker_threads_full.SCENARIO,
+    worker_grown.SCENARIO,
     reload.SCENARIO,
     reloaded_slowly.SCENARIO,
     reloaded_broken.SCENARIO,
@@ -114,7 +118,7 @@ SUITES: Mapping[str, tuple[str, ...]] = {
         "worker-killed",
         "drain",
     ),
-    "nightly": tuple(scenario.name for scenario in SCENARIOS),
+    "nightly": tuple(scenario.name for scenario in SCENARIOS if scenario is not worker_threads_full.SCENARIO),
     "deploy": (
         "reload",
         "reloaded-slowly",
@@ -137,6 +141,7 @@ SUITES: Mapping[str, tuple[str, ...]] = {
         "worker-killed-while-database-down",
         "worker-starved",
         "worker-pool-full",
+        "worker-grown",
     ),
     "clients": ("ingress-slow", "clients-slow", "clients-vanish", "clients-idle", "clients-malformed", "burst"),
 }

@@ -8,7 +8,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="clients-vanish",
     asks="Is nothing of the service lost, and nobody else hurt, when clients leave before their answer?",
-    finds=("F43",),
+    finds=("F43", "F45"),
     faults=(fault("client.disconnect", for_s=8),),
     ready="up",
 )

@@ -1,7 +1,7 @@
 """No request is open for longer than its deadline, whatever a part does.
 
 A call without a timeout holds its worker's slot and its connection for as long as the part is silent. Only a fault of a
-part that lasts longer than the deadline can show it, or one that cuts a worker off from its parts: elsewhere the check
+part that lasts longer than the deadline can show it, or one that takes a worker's pool or threads: elsewhere the check
 does not apply, for it could not fail. A worker that is frozen cannot keep a deadline of its own, and a broken ingress
 is not the app's. The slack of 0.5 s lets an app that answers 504 at its deadline be on time; the client waits 2 s
 longer than the deadline, so that a request without a bound shows as its timeout. Nobody knows which worker had a
@@ -82,9 +82,10 @@ def _exposed(record: TrialRecord, limit_s: float) -> int:
     rows, sent, found = record.samples, record.samples["sent"], 0
     for trouble in troubles(record):
         part = trouble.cut_off_from if trouble.has("answering") else trouble.what
-        if part in record.trial.part_kinds:
+        anyones = trouble.has("answering") and not part  # what the worker lacks, any of its requests may need
+        if anyones or part in record.trial.part_kinds:
             until = _lift_ns(record, trouble) - int(limit_s * 1e9)
-            lines = [i for i, line in enumerate(record.trial.requests) if part in line.needs]
+            lines = [i for i, line in enumerate(record.trial.requests) if anyones or part in line.needs]
             met = np.isin(rows["endpoint"], lines) & (sent >= trouble.applied.done_ns) & (sent < until)
             if trouble.what == "worker":
                 met &= (rows["code"] != Outcome.OK) | (ends_ns(rows) - sent > _HELD_NS)

@@ -30,6 +30,7 @@ TRAITS: Mapping[str, tuple[Trait, ...]] = {
     "postgres.kill": ("ours",),
     "worker.kill": ("fatal",),
     "worker.pool": ("answering",),
+    "worker.threads": ("answering",),
     "server.sigterm": ("final",),
     "server.kill": ("final", "fatal"),
     "server.sighup": ("harmless",),

@@ -234,7 +234,9 @@ class Story:
         return [PhaseBegan(name, ns(at_s), ns(at_s)) for name, at_s in times]
 
     def _fault(self) -> list[Observation]:
-        evidence: dict[str, Scalar] = {"pid": self.target_pid, "cut_off_from": "db"} if self.hurts_worker else {}
+        evidence: dict[str, Scalar] = {"pid": self.target_pid} if self.hurts_worker else {}
+        if self.scenario.faults[0].id == "worker.pool":
+            evidence["cut_off_from"] = "db"
         where, seen = self.fault_id(), []
         seen.append(FaultChanged(where, "apply", True, "done", evidence, ns(BITE_S), ns(BITE_S + 0.02)))
         proof = "the canary failed" if self.proven else "the canary still passed"

@@ -242,10 +242,13 @@ def test_a_request_may_not_outlast_its_deadline(took: Done, outcome: str) -> Non
     ("took", "outcome"),
     [(Done(3.0, Outcome.BAD_STATUS), "pass"), (Done(12.0, Outcome.TIMEOUT), "fail"), (Done(), "inconclusive")],
 )
-def test_a_worker_that_is_cut_off_keeps_the_deadline(took: Done, outcome: str) -> None:
-    """Where nothing shows that a request met the fault, nothing shows that one would have been bounded."""
-    cut_off = Scenario("cut-off", "?", faults=(fault("worker.pool", for_s=13),), ready="any", min_workers=2)
-    story = Story(cut_off, request=broken(BITE_S + 0.1, BITE_S + 1.0, took, line="list"), new_pid_s=None)
+@pytest.mark.parametrize(("id", "line"), [("worker.pool", "list"), ("worker.threads", "static")])
+def test_a_worker_that_is_cut_off_keeps_the_deadline(id: str, line: str, took: Done, outcome: str) -> None:
+    """Where nothing shows that a request met the fault, nothing shows that one would have been bounded. Threads are
+    needed by requests that need no part, too.
+    """
+    cut_off = Scenario("cut-off", "?", faults=(fault(id, for_s=13),), ready="any", min_workers=2)
+    story = Story(cut_off, request=broken(BITE_S + 0.1, BITE_S + 1.0, took, line=line), new_pid_s=None)
     assert verdict_of(story.record(), "requests-bounded").verdict == outcome
 
 
