@@ -365,4 +365,59 @@ CASES = (
         finds=("F45",),
         base="desk",
     ),
+    Case(
+        "error_page",
+        "reloaded-broken",
+        {
+            "survives-bad-reload": "the defect: workers that serve an error page take the place of those that served",
+            "recovers": "and stay: nobody sees that they have no app",
+        },
+        {
+            "graceful-shutdown": "an error page is answered at once: nothing is in flight when the server is to end",
+            "error-budget": "errors of the recovery are those of `recovers`, which never saw the service come back",
+            "latency-slo": "as the error budget: there are no requests after a recovery",
+        },
+        finds=("F29",),
+    ),
+    Case(
+        "unlocked_setup",
+        "migrated-twice",
+        {"migrates-together": "the defect: both find no table, and one of them fails to make it"},
+        finds=("F61",),
+    ),
+    Case(
+        "worker_numbers",
+        "worker-frozen",
+        {"recovers": "the defect: whoever comes in place of a killed worker waits for its number"},
+        {
+            "no-stuck-workers": "a worker that never starts cannot be asked",
+            "error-budget": "there is no recovery of which errors could be counted",
+            "latency-slo": "as the error budget",
+        },
+        finds=("F05",),
+        base="desk",
+    ),
+    Case(
+        "careful_start",
+        "reload",
+        {
+            "latency-slo": "the defect: in a reload everybody waits for five seconds longer than at a boot",
+            "liveness-holds": "three probes in a row meet that",
+            "readiness-flips": "so do those for readiness",
+            "readiness-bounded": "and none of them is answered in time",
+        },
+        finds=("F28",),
+        base="desk",
+    ),
+    Case(
+        "lost_on_leaving",
+        "clients-vanish",
+        {
+            "recovers": "the defect: clients that leave take connections of the pool with them, until none is left",
+            "error-budget": "then every request that needs one is turned away",
+            "latency-slo": "after it has waited for one",
+        },
+        finds=("F45",),
+        base="desk",
+    ),
 )
