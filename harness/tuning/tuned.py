@@ -17,7 +17,7 @@ from harness.model.target import Scalar
 from harness.model.verdict import Outcome, TrialVerdict
 from harness.tuning.blocks import randomised_blocks
 from harness.tuning.effects import COMMON_SHARE, Paired, effects, paired_levels, read_paired
-from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, Moved, grid_trials, next_measure
+from harness.tuning.levers import TOLERANCE, Climbed, Config, Found, Lever, Measure, Moved, grid_trials, next_measure
 from harness.tuning.recommendation import Effect, Recommendation, Setting, Withdrawn
 from harness.tuning.staircase import Stairs, read_stairs, scores
 from harness.tuning.verifying import RunScenario, Survived, Verified, next_scenario
@@ -278,11 +278,11 @@ class _Story:
 def _reason(move: Moved) -> str:
     """The figures that the choice was made of."""
     told = ", ".join(
-        f"{value} {'at least ' if value in move.limits else ''}{_rate(score)}" for value, score in move.tried.items()
+        f"{value}: {'at least ' if value in move.limits else ''}{_rate(score)}" for value, score in move.tried.items()
     )
     if len(move.tried) < 2:
-        return f"only {move.after} was tried ({told})" if move.tried else "nothing of it was tried"
-    return f"the smallest within 3 % of the best of those that were tried: {told}"
+        return f"Only {move.after} was tried ({told})." if move.tried else "Nothing of it was tried."
+    return f"The smallest within {TOLERANCE:.0%} of the best of those that were tried ({told})."
 
 
 def _rate(score: float) -> str:
@@ -294,7 +294,8 @@ def _untested(seen: Sequence[Effect], changed: int, verified: bool, cut: bool) -
     if changed and not seen:
         found.append("its effect has no interval: no blocks were run")
     elif changed > 1:
-        found.append(f"its effect was measured together with that of the {changed - 1} other changed settings")
+        others = "setting" if changed == 2 else f"{changed - 1} settings"
+        found.append(f"its effect was measured together with that of the other {others} that changed")
     if cut or not verified:
         found.append("no resilience scenario was run with it")
     return "; ".join(found)
