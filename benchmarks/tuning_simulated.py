@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks.tuning_simulated [--runs N]
 
 Workers 1 to 4, pools of 2, 5, 10 or 20, limits of 5, 10, 20 or 40. A trial climbs a staircase; the rate that it holds
-is the truth with Gaussian noise of 3 or 8 %, as seen between identical runs. One truth has a pool that is too small, one a
-limit, one a knee at 2 workers. Goal: at most a third of the trials of the grid × 3, mean regret at most 2 %.
+is the truth with Gaussian noise of 3 or 8 %, as seen between identical runs. One truth has a pool that is too small,
+one a limit that is too low, one a knee at 2 workers. Goal: at most a third of the trials of the grid × 3, mean regret
+at most 2 %.
 """
 
 from __future__ import annotations

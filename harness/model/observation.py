@@ -123,7 +123,8 @@ class ProcessSampled:
 class MachineSampled:
     """Was the machine fit to judge? Over the last interval: worst lag of the harness's loop, the answer time of a
     trivial server of ours beside the app, stolen CPU share, share of time that some task waited for a CPU (PSI), share
-    of all CPU time that went to processes which are none of the run's, share of it that was not idle (−1: unknown)."""
+    of all CPU time that went to processes which are none of the run's, share of it that was not idle, how many of the
+    run's own processes waited for a CPU on average (−1: unknown)."""
 
     loop_lag_ms: float
     control_ms: float
@@ -134,6 +135,7 @@ class MachineSampled:
     done_ns: int
     foreign_cpu_share: float = -1.0
     busy_share: float = -1.0
+    waited_cpus: float = -1.0
     kind: Literal["machine"] = "machine"
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.deployment import Address
@@ -18,7 +19,7 @@ from harness.model.observation import MachineSampled
 from harness.probes.http import Answer, Connection, connect, get_request
 from harness.probes.ticks import GRID_S, on_grid, ticks
 from harness.probes.watch import Watch
-from harness.system.proc import tree_cpu_s
+from harness.system.proc import tree_times
 
 SAMPLE_S = 0.25
 TICK_S = 2 * GRID_S  # a stall is seen to within 40 ms; ticks of 20 ms cost half a percent of a core more
@@ -80,7 +81,7 @@ class Control:
 @dataclass(frozen=True, slots=True)
 class CpuTimes:
     """Counters since boot: all, busy and stolen CPU time in ticks, the time some task waited for a CPU and the seconds
-    that the processes of the run have used (−1: unknown)."""
+    that the processes of the run have used (−1: unknown); and what each of these has waited for a CPU."""
 
     total: int
     busy: int
@@ -88,20 +89,22 @@ class CpuTimes:
     waited_us: int
     own_s: float
     at_s: float
+    own_waited_s: Mapping[int, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: int) -> CpuTimes:
         """`root` is the process below which all of the run's are."""
         words = _first_line("/proc/stat").split()[1:9]  # guest time is a part of user time
-        ticks_of = [int(word) for word in words]
+        ticks_of, own = [int(word) for word in words], tree_times(root)
         pressure = _first_line("/proc/pressure/cpu").rpartition("total=")[2]
         return cls(
             total=sum(ticks_of),
             busy=sum(ticks_of[:3]) + sum(ticks_of[5:7]),
             stolen=ticks_of[7] if len(ticks_of) > 7 else 0,
             waited_us=int(pressure) if pressure.isdigit() else -1,
-            own_s=tree_cpu_s(root),
+            own_s=own.cpu_s,
             at_s=time.monotonic(),
+            own_waited_s=own.waited_s,
         )
 
     def steal_share(self, before: CpuTimes) -> float:
@@ -122,6 +125,14 @@ class CpuTimes:
         if total <= 0:
             return -1.0
         return min(1.0, max(0.0, (self.busy + self.stolen - before.busy - before.stolen) / total))
+
+    def waited_cpus(self, before: CpuTimes) -> float:
+        """How many processes of the run waited for a CPU, on average; −1 where the kernel does not tell."""
+        both = self.own_waited_s.keys() & before.own_waited_s.keys()
+        if not both or self.at_s <= before.at_s:
+            return -1.0
+        waited_s = sum(self.own_waited_s[pid] - before.own_waited_s[pid] for pid in both)
+        return max(0.0, waited_s / (self.at_s - before.at_s))
 
     def pressure_share(self, before: CpuTimes) -> float:
         """0 where the kernel does not tell."""
@@ -164,6 +175,7 @@ class MachineProbe:
                         done_ns=now_ns,
                         foreign_cpu_share=round(now.foreign_share(before), 3),
                         busy_share=round(now.busy_share(before), 3),
+                        waited_cpus=round(now.waited_cpus(before), 3),
                     )
                 )
                 before, since_ns = now, now_ns

@@ -6,6 +6,7 @@ A zombie is not alive (T02), and a pid alone names nobody: the start time in ker
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,20 +66,34 @@ def all_stats() -> list[Stat]:
 
 
 def tree_cpu_s(root: int) -> float:
-    """CPU seconds of a process and all below it, those that ended and were waited for included; −1 when unknown.
+    """CPU seconds of a process and all below it, those that ended and were waited for included; −1 when unknown."""
+    return tree_times(root).cpu_s
 
-    Only the tree is read (`/proc/PID/task/TID/children`), not all of /proc: it is asked four times a second.
-    """
-    total_ticks, queue = 0, [root]
+
+@dataclass(frozen=True, slots=True)
+class TreeTimes:
+    """Of a process and all below it: CPU seconds, those that ended and were waited for included (−1: unknown), and of
+    each that lives the seconds that its main thread was ready to run and had no CPU."""
+
+    cpu_s: float
+    waited_s: Mapping[int, float]
+
+
+def tree_times(root: int) -> TreeTimes:
+    """Only the tree is read (`/proc/PID/task/TID/children`), not all of /proc: it is asked four times a second."""
+    total_ticks, queue, waited_s = 0, [root], dict[int, float]()
     while queue:
         pid = queue.pop()
         text = _read(f"/proc/{pid}/stat")
         if text:
             total_ticks += sum(map(int, text[text.rindex(")") + 2 :].split()[11:15]))
             queue += _children(pid)
+            words = _read(f"/proc/{pid}/schedstat").split()
+            if len(words) == 3:  # some kernels do not tell
+                waited_s[pid] = int(words[1]) / 1e9
         elif pid == root:
-            return -1.0
-    return total_ticks / _TICKS
+            return TreeTimes(-1.0, {})
+    return TreeTimes(total_ticks / _TICKS, waited_s)
 
 
 def children(pid: int) -> list[Stat]:

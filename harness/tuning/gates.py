@@ -11,7 +11,7 @@ known, which is no proof against the generator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,6 +29,7 @@ CPU_SHARE, CPU_OVER_S = 0.80, 2.0
 LOOP_LAG_MS, LOOP_WINDOWS = 5.0, 0.25
 FOREIGN_CPUS = 0.15
 STEAL_SHARE = 0.02
+FOREIGN = "foreign CPU"
 _LEAST = 100
 _S = 1_000_000_000
 
@@ -71,9 +72,9 @@ def gates(record: TrialRecord, span: Span) -> tuple[Gate, ...]:
     )
 
 
-def broken(record: TrialRecord, span: Span) -> str:
-    """What is known to be out of order, in words; empty when nothing is."""
-    return "; ".join(gate.says for gate in gates(record, span) if gate.is_broken)
+def broken(record: TrialRecord, span: Span, besides: Container[str] = ()) -> str:
+    """What is known to be out of order, in words; empty when nothing is. Gates named in `besides` are not asked."""
+    return "; ".join(gate.says for gate in gates(record, span) if gate.is_broken and gate.name not in besides)
 
 
 def unknown(record: TrialRecord, span: Span) -> str:
@@ -143,9 +144,9 @@ def _loop(sums: Sequence[LoadSummed]) -> Gate:
 def _foreign(machine: Sequence[MachineSampled], cpus: int) -> Gate:
     known = [seen.foreign_cpu_share for seen in machine if seen.foreign_cpu_share >= 0]
     if not known or not cpus:
-        return _unknown("foreign CPU", FOREIGN_CPUS, "what others used of the CPUs is not known")
+        return _unknown(FOREIGN, FOREIGN_CPUS, "what others used of the CPUs is not known")
     used = cpus * sum(known) / len(known)
-    return Gate("foreign CPU", used, FOREIGN_CPUS, f"others used {used:.2f} CPUs (at most {FOREIGN_CPUS:g})")
+    return Gate(FOREIGN, used, FOREIGN_CPUS, f"others used {used:.2f} CPUs (at most {FOREIGN_CPUS:g})")
 
 
 def _steal(machine: Sequence[MachineSampled]) -> Gate:

@@ -8,6 +8,8 @@ decides nothing: under overload everything waits for a connection, and no lag is
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from harness.model.record import Span, TrialRecord
@@ -34,8 +36,10 @@ def holds(record: TrialRecord) -> Tried:
     return holds_within(record, span, rate, long)
 
 
-def holds_within(record: TrialRecord, span: Span, rate_rps: float, long: bool = False) -> Tried:
-    """Of any stretch with one rate."""
+def holds_within(
+    record: TrialRecord, span: Span, rate_rps: float, long: bool = False, besides: Container[str] = ()
+) -> Tried:
+    """Of any stretch with one rate. `besides` are gates that are known to say nothing here."""
     rows = record.samples
     due = rows[(rows["intended"] >= span.start_ns) & (rows["intended"] < span.end_ns)]
     if len(due) < _LEAST:
@@ -43,7 +47,7 @@ def holds_within(record: TrialRecord, span: Span, rate_rps: float, long: bool = 
     why = _broken(record, due, span)
     if not why:
         return Tried(rate_rps, long, "held")
-    if spoilt := broken(record, span):
+    if spoilt := broken(record, span, besides):
         return Tried(rate_rps, long, "invalid", f"{spoilt}, while {why}")
     unsaid = unknown(record, span)
     return Tried(rate_rps, long, "broke", f"{why} (not known of the generator: {unsaid})" if unsaid else why)

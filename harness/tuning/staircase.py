@@ -7,7 +7,8 @@ held, with all below it, and the next one. No curve is fitted and no knee looked
 that held was a disturbance: what holds more holds less.
 
 A step that broke while generator or machine were at their own limit says nothing about the service. What lies below it
-is then a lower bound, and `limit` tells why.
+is then a lower bound, and `limit` tells why. Whether the CPUs sufficed is asked of those who need them: how long the
+run's own processes were ready to run and had none. While they had, others on the machine took nothing away.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from harness.model.load_shape import Step
 from harness.model.observation import MachineSampled
 from harness.model.record import Span, TrialRecord
 from harness.tuning.capacity import Held
+from harness.tuning.gates import FOREIGN
 from harness.tuning.holds import holds_within
 
 EACH_S = 2.5
-BUSY_SHARE = 0.92
+WAITED_CPUS, BUSY_SHARE = 0.25, 0.92
 FIRST_RPS, FIRST_FACTOR, FIRST_STEPS = 10.0, 1.6, 11
 COARSE_FACTOR, COARSE_STEPS = 1.2, 10
 ABOUT = (0.45, 0.65, 0.8, 0.9, 0.97, 1.03, 1.1, 1.18, 1.28, 1.42, 1.6, 1.8, 2.05, 2.4)
@@ -87,26 +89,37 @@ def read_steps(record: TrialRecord) -> tuple[StepSeen, ...]:
 
 
 def _step(record: TrialRecord, span: Span, rate_rps: float) -> StepSeen:
-    seen = holds_within(record, span, rate_rps)
-    if seen.result == "broke" and (shared := _used_up(record, span)):
+    waited = _waited(record, span)
+    harmless = (FOREIGN,) if waited is not None and waited < WAITED_CPUS else ()
+    seen = holds_within(record, span, rate_rps, besides=harmless)
+    if seen.result == "broke" and (shared := _used_up(record, span, waited)):
         return StepSeen(rate_rps, "invalid", f"{shared}, while {seen.why}")
     return StepSeen(rate_rps, seen.result, seen.why)
 
 
-def _used_up(record: TrialRecord, span: Span) -> str:
-    """Whether the CPUs that the generator shares with the service had nothing left."""
+def _used_up(record: TrialRecord, span: Span, waited: float | None) -> str:
+    """Whether the CPUs that the generator shares with the service were not enough for them."""
     cpus = record.trial.cpus
     if cpus is None or cpus.generator:
         return ""
-    samples = [
-        seen for seen in record.of(MachineSampled) if seen.done_ns > span.start_ns and seen.sent_ns < span.end_ns
-    ]
-    known = [seen.busy_share for seen in samples if seen.busy_share >= 0]
+    count = len(cpus.allowed)
+    shared = f"load generator, workers and parts share {count} CPU{'s' if count > 1 else ''}"
+    if waited is not None:
+        return f"{shared}, and {waited:.1f} of their processes waited for one" if waited >= WAITED_CPUS else ""
+    known = [seen.busy_share for seen in _samples(record, span) if seen.busy_share >= 0]
     if not known or fmean(known) < BUSY_SHARE:
         return ""
-    count = len(cpus.allowed)
-    which = f"the {count} CPUs" if count > 1 else "the CPU"
-    return f"{which} that load generator, workers and parts share had {1 - fmean(known):.0%} left"
+    return f"{shared}, with {1 - fmean(known):.0%} left"
+
+
+def _waited(record: TrialRecord, span: Span) -> float | None:
+    """How many of the run's processes were ready to run and had no CPU; None where the kernel does not tell."""
+    known = [seen.waited_cpus for seen in _samples(record, span) if seen.waited_cpus >= 0]
+    return fmean(known) if known else None
+
+
+def _samples(record: TrialRecord, span: Span) -> list[MachineSampled]:
+    return [seen for seen in record.of(MachineSampled) if span.touches(seen.sent_ns, seen.done_ns)]
 
 
 def read_stairs(record: TrialRecord) -> Stairs:

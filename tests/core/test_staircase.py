@@ -33,7 +33,7 @@ CLIMB = Scenario("climb", "How far up?", baseline_s=6, settles=False, climbs=Tru
 LEVELS = (40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0)
 
 
-def story(breaks_s: float, busy_share: float = 0.3, pinned: bool = False) -> TrialRecord:
+def story(breaks_s: float, pinned: bool = False, **machine: float) -> TrialRecord:
     """The load begins at 2 s, steps are 1 s long: step 1 is from 3 s to 4 s, and so on to step 6."""
 
     def answer(at_s: float, line: RequestLine) -> Done:
@@ -43,7 +43,7 @@ def story(breaks_s: float, busy_share: float = 0.3, pinned: bool = False) -> Tri
     changes = {"shape": Step(LEVELS, 1.0), "cpus": cpus}
     record = Story(CLIMB, request=answer, rate=100, trial_changes=changes).record()
     seen = [
-        replace(each, busy_share=busy_share) if isinstance(each, MachineSampled) else each
+        replace(each, **machine) if isinstance(each, MachineSampled) else each  # type: ignore[arg-type]
         for each in record.observations
     ]
     return replace(record, observations=tuple(seen))
@@ -72,12 +72,23 @@ def test_a_record_without_a_staircase_says_nothing() -> None:
 def test_what_used_up_shared_cpus_bounds_nothing_from_above() -> None:
     found = read_stairs(story(breaks_s=7.0, busy_share=0.99))
     assert (found.low_rps, found.high_rps) == (80.0, 90.0)
-    assert "the 2 CPUs that load generator, workers and parts share had 1% left" in found.limit
+    assert "load generator, workers and parts share 2 CPUs, with 1% left" in found.limit
     assert read_stairs(story(breaks_s=7.0, busy_share=0.5)).limit == ""
+    waited = read_stairs(story(breaks_s=7.0, busy_share=0.5, waited_cpus=0.6))
+    assert "share 2 CPUs, and 0.6 of their processes waited for one" in waited.limit
+    assert read_stairs(story(breaks_s=7.0, busy_share=0.99, waited_cpus=0.1)).limit == ""
+
+
+def test_others_who_took_no_cpu_away_spoil_nothing() -> None:
+    spoilt = read_stairs(story(breaks_s=7.0, foreign_cpu_share=0.4))
+    assert "others used 0.80 CPUs" in spoilt.limit
+    assert read_stairs(story(breaks_s=7.0, foreign_cpu_share=0.4, waited_cpus=0.1)).limit == ""
+    both = read_stairs(story(breaks_s=7.0, foreign_cpu_share=0.4, waited_cpus=0.9))
+    assert "others used 0.80 CPUs" in both.limit
 
 
 def test_a_generator_with_cpus_of_its_own_takes_none_away() -> None:
-    assert read_stairs(story(breaks_s=7.0, busy_share=0.99, pinned=True)).limit == ""
+    assert read_stairs(story(breaks_s=7.0, pinned=True, busy_share=0.99, waited_cpus=0.9)).limit == ""
 
 
 def steps(*results: Held) -> list[StepSeen]:

@@ -97,6 +97,10 @@ def test_shares_are_differences_of_counters() -> None:
     assert replace(after, waited_us=-1).pressure_share(before) == 0.0
     assert after.foreign_share(before) == pytest.approx(0.5)  # 70 ticks were busy, 20 of them ours
     assert replace(after, own_s=-1.0).foreign_share(before) == -1.0
+    assert before.busy_share(before) == before.waited_cpus(before) == -1.0
+    assert after.busy_share(before) == pytest.approx(0.9)
+    waits = [replace(before, own_waited_s={1: 5.0, 2: 1.0}), replace(after, own_waited_s={1: 5.25, 3: 9.0})]
+    assert waits[1].waited_cpus(waits[0]) == pytest.approx(0.25)  # of those that were there all the time
     assert CpuTimes.read(os.getpid()).total > 0
     assert CpuTimes.read(2**22 + 1).own_s == -1.0
 
