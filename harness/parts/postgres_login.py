@@ -54,8 +54,8 @@ def login_of(part: PostgresPart) -> Login:
 async def connect(
     login: Login, *, database: str | None = None, timeout_s: float = CONNECT_S, name: str = "shakedown"
 ) -> asyncpg.Connection[asyncpg.Record]:
-    """A connection whose every command is bounded."""
-    return await asyncpg.connect(
+    """A connection whose every command is bounded from this side alone: a limit that the settings give is the app's."""
+    connection = await asyncpg.connect(
         host=login.host,
         port=login.port,
         user=login.user,
@@ -66,6 +66,8 @@ async def connect(
         command_timeout=COMMAND_S,
         server_settings={"application_name": name},
     )
+    await connection.execute("SET statement_timeout = 0")  # not as a setting of the start, which poolers refuse
+    return connection
 
 
 def is_refused(error: BaseException) -> bool:
