@@ -88,8 +88,8 @@ def _revisions(base: str, new: str, file: Path, common: Mapping[str, Scalar], le
         notes.append(f"both run with {python} and the packages that are installed for it now")
         if changed := differing_packages(repository, pair["base"], pair["new"]):
             notes.append(f"{', '.join(changed)} differ between them, and the packages do not")
-        facts = {"python": str(python), **{side: asdict(revision) for side, revision in pair.items()}}
-        yield Sides(found[0], found[1], facts, tuple(notes))
+        revisions = {"python": str(python), **{side: asdict(revision) for side, revision in pair.items()}}
+        yield Sides(found[0], found[1], {"revisions": revisions}, tuple(notes))
 
 
 def _target_file(folder: Path, repository: Path, file: Path) -> tuple[Path, str]:

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ends_rig import Point, Started
+from ends_rig import ROOT, Point, Started
 
 from harness.cli.compare_sides import Sides, both_sides
 from harness.errors import UsageError
@@ -103,7 +104,8 @@ def test_each_side_is_as_it_was_committed(repository: Path, ledger: Ledger) -> N
     assert len(sides.notes) == 3
     assert sides.base.target.python == sides.new.target.python
     assert sides.new.target.source.endswith("shakedown.toml at HEAD")
-    assert sides.facts["new"] == {"name": "HEAD", "commit": git(repository, "rev-parse", "HEAD").strip()}
+    revisions: Any = sides.facts["revisions"]
+    assert revisions["new"] == {"name": "HEAD", "commit": git(repository, "rev-parse", "HEAD").strip()}
 
 
 def test_packages_that_differ_are_told(repository: Path, ledger: Ledger) -> None:
@@ -173,4 +175,12 @@ def test_each_runs_its_own_code_and_a_kill_leaves_nothing(repository: Path, tmp_
         started.close()
     logs = {path.read_text().split("this is revision ")[1].split()[0] for path in started.out.rglob("server.log")}
     assert logs == {"old", "new"}
+    judged = subprocess.run(
+        [sys.executable, "-m", "harness.cli.main", "judge", str(started.out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (judged.returncode, "git:main against git:old" in judged.stdout) == (2, True), judged.stderr
     assert (git(repository, "worktree", "list"), git(repository, "status", "--porcelain")) == before
