@@ -1,6 +1,7 @@
 """Who ends a statement that waits: PostgreSQL's own log and the age of what is in hand, on a real server."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
@@ -10,15 +11,28 @@ from probe_rig import running, watch_port
 from harness.deployment import Address
 from harness.model.observation import DatabaseSampled, Noted, SessionLimits
 from harness.model.target import PostgresPart
-from harness.parts.postgres import Database, start_postgres
+from harness.parts.postgres import Database, Postgres, start_postgres
 from harness.probes import read_session_limits
 from harness.probes.database import DatabaseProbe
 from harness.system.ports import Ports
+from harness.tuning.paste.postgresql import postgresql
+from harness.tuning.recommendation import Recommendation, Setting
 
 pytestmark = pytest.mark.real
 
 PART = PostgresPart("postgres", settings={"statement_timeout": "3s", "lock_timeout": "2min"})
 WAIT = "SELECT pg_sleep(60)"
+
+
+async def paste(server: Postgres, database: Database) -> None:
+    """What a recommendation writes for the app's role, as somebody takes it over."""
+    recommended = Setting("parts.postgres.settings.statement_timeout", None, "2500ms", "It was measured.")
+    file = postgresql(Recommendation((recommended,)), "postgres")
+    assert file is not None
+    (statement,) = re.findall(r"ALTER ROLE app .*;", file.text)
+    admin = await server.admin(database.name)
+    await admin.execute(statement.replace("ROLE app", f'ROLE "{database.user}"'))
+    await admin.close()
 
 
 def test_the_age_of_a_statement_and_who_ended_it_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +53,10 @@ def test_the_age_of_a_statement_and_who_ended_it_are_seen(monkeypatch: pytest.Mo
 
             def looks() -> list[DatabaseSampled]:
                 return seen.of(DatabaseSampled)
+
+            await paste(server, database)
+            await read_session_limits(seen.watch, "postgres", server.address, database, server.mark)
+            assert seen.of(SessionLimits)[-1].statement_s == 2.5, "a line to paste is one that PostgreSQL takes"
 
             async with running(DatabaseProbe(seen.watch, "postgres", reserved, log=server.cluster.log)):
                 app = await asyncpg.connect(database.url, ssl=False)
