@@ -25,8 +25,9 @@ from harness.plan import plan_trial
 from harness.plan_tune import plan_climb
 from harness.record import read_trial, trial_folder
 from harness.target import find_target
+from harness.tuning.asked import CLIMB, PAIR, Seen, see, short
 from harness.tuning.levers import Config
-from harness.tuning.tuned import CLIMB, PAIR, Climb, Next, Seen, Survive, Tuned, next_trial, see, short
+from harness.tuning.tuned import Climb, Next, Settings, Survive, Tuned, next_trial
 
 _THOROUGH_MIN = 8.0
 
@@ -86,7 +87,7 @@ def tune(
     typed = [f"--workers={scope.asked.levers[0].before}", f"--workers-max={scope.asked.levers[0].values[-1]}"]
     typed += [f"--minutes={minutes:g}", *(f"--verify={name}" for name in names), f"--seed={used}"]
     watcher = make_watcher(quiet, minutes * 60)
-    now = scope.target_of(tuple(lever.before for lever in scope.asked.levers), climbs=True)
+    now = scope.target_of(tuple(lever.before for lever in scope.asked.levers), (), climbs=True)
     run = Run(
         target=now,
         trials=(),
@@ -112,13 +113,13 @@ class Tuning:
         hardships = [scope.scenarios[each.name] for each in scope.asked.scenarios]
         self._budget = Budget(minutes * 60, hardships, thorough=minutes >= _THOROUGH_MIN)
         self._seen: list[Seen] = []
-        self._targets: dict[tuple[Config, bool], Target] = {}
+        self._targets: dict[tuple[Config, Settings, bool], Target] = {}
 
     def trials(self) -> Iterator[tuple[Target, PlannedTrial]]:
         self._watcher.say(self._budget.told)
         while not isinstance(step := self._next(), Tuned):
             planned = self._plan(step)
-            self._watcher.say(f"{'verify' if isinstance(step, Survive) else 'measure'} {self._told(step.config)}")
+            self._watcher.say(f"{'verify' if isinstance(step, Survive) else 'measure'} {self._told(step)}")
             began_s = time.monotonic()
             yield self._target(step), planned
             self._budget.spent(planned.scenario.name, time.monotonic() - began_s)
@@ -136,27 +137,27 @@ class Tuning:
 
     def _plan(self, step: Next) -> PlannedTrial:
         index = len(self._seen) + 1
-        shown = {short(key): value for key, value in self._scope.values_of(step.config).items()}
+        shown = {short(key): value for key, value in self._scope.values_of(step.config, _more(step)).items()}
         workers = step.config[0]
         seed = self._scope.asked.seed
         if isinstance(step, Survive):
             scenario, target = self._scope.scenarios[step.scenario], self._target(step)
-            planned = plan_trial(index, scenario, target, workers, {}, seed, block=index - 1)
+            planned = plan_trial(index, scenario, target, workers, {}, seed, step.block)
             return replace(planned, config={**planned.config, **shown, "workers": workers})
         name, block = (CLIMB, index - 1) if isinstance(step, Climb) else (PAIR, step.block)
         return plan_climb(index, name, step.levels, self._target(step), workers, shown, seed, block)
 
     def _target(self, step: Next) -> Target:
         """The same object for the same settings, so that trials share their parts; workers are the trial's own."""
-        climbs = not isinstance(step, Survive)
-        key = (step.config[1:], climbs)
+        climbs, more = not isinstance(step, Survive), _more(step)
+        key = (step.config[1:], more, climbs)
         if key not in self._targets:
-            self._targets[key] = self._scope.target_of(step.config, climbs=climbs)
+            self._targets[key] = self._scope.target_of(step.config, more, climbs=climbs)
         return self._targets[key]
 
-    def _told(self, config: Config) -> str:
-        pairs = zip(self._scope.asked.levers, config, strict=True)
-        return ", ".join(f"{short(lever.key)}={value}" for lever, value in pairs)
+    def _told(self, step: Next) -> str:
+        values = self._scope.values_of(step.config, _more(step))
+        return ", ".join(f"{short(key)}={value}" for key, value in values.items())
 
     def _heard(self, step: Next, seen: Seen) -> str:
         if isinstance(step, Survive):
@@ -164,4 +165,8 @@ class Tuning:
         low, high, limit = seen.stairs.low_rps, seen.stairs.high_rps, seen.stairs.limit
         held = f"held {low:g}/s" if low is not None else "held nothing"
         broke = f", not {high:g}/s" if high is not None else ""
-        return f"{self._told(step.config)} {held}{broke}{f' ({limit})' if limit else ''}; {self._budget.left_told}"
+        return f"{self._told(step)} {held}{broke}{f' ({limit})' if limit else ''}; {self._budget.left_told}"
+
+
+def _more(step: Next) -> Settings:
+    return () if isinstance(step, Climb) else step.more

@@ -16,10 +16,11 @@ from harness.plan import why_not
 from harness.plan_search import search_overrides
 from harness.servers import server_of
 from harness.target import load_target
+from harness.tuning.asked import Asked, Hardship
 from harness.tuning.capacity import Range
 from harness.tuning.levers import Config, Lever
 from harness.tuning.staircase import FIRST_RPS
-from harness.tuning.tuned import Asked, Hardship
+from harness.tuning.tuned import Settings
 
 DEFAULT_SCENARIOS = ("db-refused", "db-latency", "dependency-slow", "drain", "worker-killed")
 NONE = "none"
@@ -38,13 +39,15 @@ class Scope:
     path: Path
     overrides: Mapping[str, Scalar]
 
-    def values_of(self, config: Config) -> dict[str, Scalar]:
-        """By full key; a variable is text."""
-        pairs = zip(self.asked.levers, config, strict=True)
-        return {lever.key: str(now) if ".env." in lever.key else now for lever, now in pairs}
+    def values_of(self, config: Config, more: Settings) -> dict[str, Scalar]:
+        """By full key."""
+        levers: dict[str, Scalar] = {lever.key: now for lever, now in zip(self.asked.levers, config, strict=True)}
+        return {**levers, **dict(more)}
 
-    def target_of(self, config: Config, *, climbs: bool) -> Target:
-        overrides = {**self.overrides, **self.values_of(config)}
+    def target_of(self, config: Config, more: Settings, *, climbs: bool) -> Target:
+        """A variable is text."""
+        values = self.values_of(config, more).items()
+        overrides = {**self.overrides, **{key: _text(now) if ".env." in key else now for key, now in values}}
         if climbs:
             where = Range(start_rps=FIRST_RPS, max_rps=_PATIENT_RPS)
             overrides = {**search_overrides(load_target(self.path, overrides), where), **overrides}
@@ -63,20 +66,26 @@ def ask(
     refused = {each.name: why for each in chosen if (why := why_not(each, target, _many(each, target), cannot))}
     fitting = {each.name: each for each in chosen if each.name not in refused}
     hardships = tuple(Hardship(each.name, each.min_workers) for each in fitting.values())
-    return Scope(Asked(levers, hardships, repeat, seed, tuple(refused.items())), fitting, path, overrides)
+    table = server_of(target.server).table
+    asked = Asked(levers, hardships, repeat, seed, tuple(refused.items()), table, target.tune.timeouts)
+    return Scope(asked, fitting, path, overrides)
 
 
 def tune_facts(asked: Asked, minutes: float, target: Target) -> dict[str, object]:
     return {
-        "server": server_of(target.server).table,
+        "server": asked.table,
         "parts": {part.name: part.kind for part in target.parts},
-        "timeouts": [asdict(each) for each in target.tune.timeouts],
+        "timeouts": [asdict(each) for each in asked.variables],
         "levers": [asdict(lever) for lever in asked.levers],
         "scenarios": [asdict(each) for each in asked.scenarios],
         "untested": [list(each) for each in asked.untested],
         "repeat": asked.repeat,
         "minutes": minutes,
     }
+
+
+def _text(value: Scalar) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _many(scenario: Scenario, target: Target) -> int:

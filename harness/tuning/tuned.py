@@ -1,6 +1,6 @@
 """A tuning from its first trial to its last word: which trial comes next, and what all of them say together.
 
-    search ─▶ verify with the scenarios ─▶ blocks of recommended and present ─▶ recommendation
+    search ─▶ the scenarios ─▶ timeouts ─▶ the scenarios with them ─▶ blocks of recommended and present
 
 Pure over what the trials showed. The same trials always give the same answer: the report tells it anew from the record.
 When the search and the blocks end is a question of time, which the caller answers; it can be seen from the trials.
@@ -8,55 +8,27 @@ When the search and the blocks end is a question of time, which the caller answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
-from harness.model.record import TrialRecord
 from harness.model.target import Scalar
-from harness.model.verdict import Outcome, TrialVerdict
+from harness.model.verdict import Outcome
+from harness.tuning.asked import CLIMB, PAIR, Asked, Hardship, Seen, short
 from harness.tuning.blocks import randomised_blocks
-from harness.tuning.effects import COMMON_SHARE, Paired, effects, paired_levels, read_paired
-from harness.tuning.levers import TOLERANCE, Climbed, Config, Found, Lever, Measure, Moved, grid_trials, next_measure
+from harness.tuning.effects import COMMON_SHARE, Paired, effects, paired_levels
+from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure
 from harness.tuning.recommendation import Effect, Recommendation, Setting, Withdrawn
-from harness.tuning.staircase import Stairs, read_stairs, scores
+from harness.tuning.staircase import Stairs, scores
+from harness.tuning.timeouts import Derived
+from harness.tuning.timeouts.from_trials import NOT_YET, derive_from, settable
+from harness.tuning.tuned_words import joined, reason, untested_of
 from harness.tuning.verifying import RunScenario, Survived, Verified, next_scenario
 
-CLIMB, PAIR = "climb", "climb-paired"
-"""The scenarios of the search and of the blocks, as the plan names them."""
 STARTS = "starts"
-_NO_STAIRS = Stairs(None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Hardship:
-    """A scenario that must be survived."""
-
-    name: str
-    min_workers: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is tuned, and what must be survived. `untested`: scenarios that do not apply, with the reason."""
-
-    levers: tuple[Lever, ...]
-    scenarios: tuple[Hardship, ...]
-    repeat: int = 2
-    seed: int = 0
-    untested: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one trial showed. `config` holds the value of every lever by its short key."""
-
-    scenario: str
-    config: Mapping[str, Scalar]
-    block: int
-    verdict: TrialVerdict
-    stairs: Stairs = _NO_STAIRS
-    values: Mapping[str, float] = field(default_factory=dict)
+Settings = tuple[tuple[str, Scalar], ...]
+_NONE_MORE: Settings = ()
+_NOTHING = Survived((), (), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +39,18 @@ class Climb:
 
 @dataclass(frozen=True, slots=True)
 class Survive:
+    """`more` are timeouts that are set beside, by full key; so in `Pair`. `block` is the round."""
+
     scenario: str
     config: Config
+    more: Settings
+    block: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     config: Config
+    more: Settings
     levels: tuple[float, ...]
     block: int
 
@@ -83,7 +60,8 @@ Next = Climb | Survive | Pair
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The last word. `config` is what is recommended, `before` what is there now."""
+    """The last word. `config` is what is recommended, `before` what is there now; `more` are the timeouts that were run
+    with it, `timeouts` all that were derived."""
 
     found: Found
     survived: Survived
@@ -92,6 +70,8 @@ class Tuned:
     before: Config
     low_rps: float | None
     high_rps: float | None
+    more: Settings
+    timeouts: Derived | None
     recommendation: Recommendation
     untested: tuple[tuple[str, str], ...]
     broken: str = ""
@@ -103,18 +83,6 @@ class Tuned:
         if not self.starts:
             return "fail"
         return "inconclusive" if self.broken or self.found.hangs else "pass"
-
-
-def short(key: str) -> str:
-    return key.removeprefix("target.")
-
-
-def see(record: TrialRecord, verdict: TrialVerdict, block: int) -> Seen:
-    trial = record.trial
-    name = trial.scenario.name
-    stairs = read_stairs(record) if name in (CLIMB, PAIR) else _NO_STAIRS
-    values = read_paired(record) if name == PAIR else {}
-    return Seen(name, trial.config, block, verdict, stairs, values)
 
 
 def next_trial(asked: Asked, seen: Sequence[Seen], *, search: bool, blocks: int) -> Next | Tuned:
@@ -132,6 +100,7 @@ class _Story:
     def __init__(self, asked: Asked, seen: Sequence[Seen]) -> None:
         self._asked, self._seen = asked, seen
         self._before: Config = tuple(lever.before for lever in asked.levers)
+        self._derived: dict[Config, Derived | None] = {}
         self._climbed = [Climbed(self._config(each), each.stairs) for each in seen if each.scenario == CLIMB]
 
     def next(self, search: bool, blocks: int) -> Next | Tuned:
@@ -144,28 +113,36 @@ class _Story:
             return self.tell()
         survived = self._verify(step)
         if isinstance(survived, RunScenario):
-            return Survive(survived.scenario, self._without(step.config, survived.without))
-        return self._pair(self._left(step, survived), blocks) or self.tell()
+            return Survive(survived.scenario, self._without(step.config, survived.without), _NONE_MORE, 0)
+        config = self._left(step, survived)
+        lasted = self._outlast(config)
+        if isinstance(lasted, RunScenario):
+            return Survive(lasted.scenario, config, self._more(config, lasted.without), 1)
+        more = self._more(config, frozenset(each.key for each in lasted.taken_back))
+        return self._pair(config, more, blocks) or self.tell()
 
     def tell(self) -> Tuned:
         found = self._search(on=False)
         assert isinstance(found, Found)
         survived = self._verify(found)
-        cut = isinstance(survived, RunScenario)
-        known = survived if isinstance(survived, Survived) else Survived((), (), {})
-        config = self._left(found, known)
+        first = survived if isinstance(survived, Survived) else _NOTHING
+        config = self._left(found, first)
+        lasted = self._outlast(config) if isinstance(survived, Survived) else survived
+        second = lasted if isinstance(lasted, Survived) else _NOTHING
+        cut = isinstance(lasted, RunScenario)
+        known = _both(first, second)
         broken = self._broken(found) or ("it was cut off before its settings were verified" if cut else "")
-        seen = self._effects(config)
+        more = self._more(config, frozenset(each.key for each in second.taken_back)) if second.outcomes else _NONE_MORE
+        seen = self._effects(config, more)
         low, high = self._bracket(config)
-        recommendation = self._recommend(found, known, config, seen, cut)
+        recommendation = self._recommend(found, known, config, more, seen, cut)
         fitting = self._fitting(found.config)
         few = [
             (each.name, f"it needs {each.min_workers} workers") for each in self._asked.scenarios if each not in fitting
         ]
         untested = (*self._asked.untested, *few)
-        return Tuned(
-            found, known, seen, config, self._before, low, high, recommendation, untested, broken, self._starts
-        )
+        told = (more, self._timeouts(config), recommendation, untested, broken, self._starts)
+        return Tuned(found, known, seen, config, self._before, low, high, *told)
 
     # ── the three stages
 
@@ -188,11 +165,7 @@ class _Story:
         return not any(each.check == STARTS and each.verdict == "fail" for each in said)
 
     def _verify(self, found: Found) -> RunScenario | Survived:
-        ran = [
-            Verified(each.scenario, self._unlike(each, found.config), each.verdict)
-            for each in self._seen
-            if each.scenario not in (CLIMB, PAIR)
-        ]
+        ran = [Verified(each.scenario, self._unlike(each, found.config), each.verdict) for each in self._hardships(0)]
         changed = [lever.key for lever, now in self._changed(found.config)]
         kinds = {lever.key: lever.kind for lever in self._asked.levers}
         return next_scenario(changed, [each.name for each in self._fitting(found.config)], ran, kinds)
@@ -206,45 +179,81 @@ class _Story:
         pairs = zip(self._asked.levers, config, strict=True)
         return next((now for lever, now in pairs if lever.kind == "workers"), 1)
 
-    def _pair(self, config: Config, blocks: int) -> Pair | None:
-        if config == self._before or blocks < 1:
-            return None
-        sides = (self._before, config)
-        low = [fmean(scores(self._stairs(side)) or (0.0,)) for side in sides]
-        done = sum(each.scenario == PAIR for each in self._seen)
-        places = randomised_blocks(2, blocks, self._asked.seed)
-        if done >= len(places) or min(low) <= 0:
-            return None
-        place = places[done]
-        side = sides[place.config]
-        return Pair(side, paired_levels(self._stairs(side), min(low) * COMMON_SHARE), place.block)
+    def _outlast(self, config: Config) -> RunScenario | Survived:
+        """The scenarios once more, with timeouts; without any of them is what the first round was."""
+        keys = [key for key, _ in self._more(config, frozenset())]
+        if not keys or not self._fitting(config):
+            return _NOTHING
+        ran = [Verified(each.scenario, frozenset(keys), each.verdict) for each in self._hardships(0, config)]
+        for each in self._hardships(1, config):
+            left = frozenset(key for key, value in self._more(config, frozenset()) if not _has(each, key, value))
+            ran.append(Verified(each.scenario, left, each.verdict))
+        return next_scenario(keys, [each.name for each in self._fitting(config)], ran)
 
-    def _effects(self, config: Config) -> tuple[Effect, ...]:
-        if config == self._before:
+    def _hardships(self, block: int, config: Config | None = None) -> list[Seen]:
+        mine = [each for each in self._seen if each.scenario not in (CLIMB, PAIR) and each.block == block]
+        return [each for each in mine if config is None or self._config(each) == config]
+
+    def _timeouts(self, config: Config) -> Derived | None:
+        """From the first round, in which none of them was set."""
+        if config not in self._derived:
+            shown = [(each.record, each.verdict) for each in self._hardships(0, config) if each.record is not None]
+            found = derive_from(shown, self._asked.table, self._asked.variables) if shown else None
+            self._derived[config] = found
+        return self._derived[config]
+
+    def _more(self, config: Config, without: frozenset[str]) -> Settings:
+        """Those that differ from what is there, and that a trial can be run with; what was searched is none of them."""
+        found = self._timeouts(config)
+        searched = {*without, *(lever.key for lever in self._asked.levers)}
+        mine = settable(found.settings) if found is not None else []
+        return tuple((each.key, each.value) for each in mine if each.changed and each.key not in searched)
+
+    def _pair(self, config: Config, more: Settings, blocks: int) -> Pair | None:
+        sides = ((self._before, _NONE_MORE), (config, more))
+        if sides[0] == sides[1]:
+            return None
+        low = [fmean(scores(self._stairs(side)) or (0.0,)) for side, _ in sides]
+        done = sum(each.scenario == PAIR for each in self._seen)
+        if done >= 2 * blocks or min(low) <= 0:
+            return None
+        place = randomised_blocks(2, blocks, self._asked.seed)[done]
+        side, extra = sides[place.config]
+        return Pair(side, extra, paired_levels(self._stairs(side), min(low) * COMMON_SHARE), place.block)
+
+    def _effects(self, config: Config, more: Settings) -> tuple[Effect, ...]:
+        if config == self._before and not more:
             return ()
         mine = [each for each in self._seen if each.scenario == PAIR]
-        return effects([Paired(each.block, self._config(each) == config, each.values) for each in mine])
+        new = [self._config(each) == config and all(_has(each, *setting) for setting in more) for each in mine]
+        return effects([Paired(each.block, side, each.values) for each, side in zip(mine, new, strict=True)])
 
     # ── the last word
 
     def _recommend(
-        self, found: Found, survived: Survived, config: Config, seen: Sequence[Effect], cut: bool
+        self, found: Found, survived: Survived, config: Config, more: Settings, seen: Sequence[Effect], cut: bool
     ) -> Recommendation:
-        moves = {move.lever.key: move for move in found.moves}
-        changed = self._changed(config)
-        effect = seen[0] if seen and len(changed) == 1 else None
-        note = _untested(seen, len(changed), bool(survived.outcomes), cut)
-        settings = [
-            Setting(lever.key, lever.before, now, _reason(moves[lever.key]), effect, _joined(note, moves[lever.key]))
-            for lever, now in zip(self._asked.levers, config, strict=True)
-            if lever.key in moves and lever.key not in {each.key for each in survived.taken_back}
+        back = {each.key: each for each in survived.taken_back}
+        changed = len(self._changed(config)) + len(more)
+        note = untested_of(seen, changed, bool(survived.outcomes), cut)
+        effect = seen[0] if seen and changed == 1 else None
+        tried = [
+            Setting(move.lever.key, move.lever.before, move.after, reason(move), effect, joined(move.hangs, note))
+            for move in found.moves
         ]
-        back = []
-        for each in survived.taken_back:
-            move = moves[each.key]
-            setting = Setting(each.key, move.lever.before, move.after, _reason(move))
-            back.append(Withdrawn(setting, each.scenario, each.check, each.why))
-        return Recommendation(tuple(settings), tuple(back), len(self._seen), grid_trials(self._asked.levers))
+        derived = self._timeouts(config)
+        applied = [
+            replace(each, effect=effect, untested=joined(each.untested.removesuffix(NOT_YET).strip(), note))
+            for each in (derived.settings if derived is not None else ())
+            if each.key in dict(more) or each.key in back
+        ]
+        withdrawn = [
+            Withdrawn(replace(each, effect=None, untested=""), taken.scenario, taken.check, taken.why)
+            for each in (*tried, *applied)
+            if (taken := back.get(each.key)) is not None
+        ]
+        settings = tuple(each for each in (*tried, *applied) if each.key not in back)
+        return Recommendation(settings, tuple(withdrawn), len(self._seen), grid_trials(self._asked.levers))
 
     # ── small helpers
 
@@ -275,31 +284,14 @@ class _Story:
         return self._without(found.config, frozenset(each.key for each in survived.taken_back))
 
 
-def _reason(move: Moved) -> str:
-    """The figures that the choice was made of."""
-    told = ", ".join(
-        f"{value}: {'at least ' if value in move.limits else ''}{_rate(score)}" for value, score in move.tried.items()
+def _has(seen: Seen, key: str, value: Scalar) -> bool:
+    return seen.config.get(short(key)) == value
+
+
+def _both(first: Survived, second: Survived) -> Survived:
+    """What the second round says of a scenario counts, where there was one."""
+    return Survived(
+        (*first.taken_back, *second.taken_back),
+        second.own if second.outcomes else first.own,
+        second.outcomes or first.outcomes,
     )
-    if len(move.tried) < 2:
-        return f"Only {move.after} was tried ({told})." if move.tried else "Nothing of it was tried."
-    return f"The smallest within {TOLERANCE:.0%} of the best of those that were tried ({told})."
-
-
-def _rate(score: float) -> str:
-    return f"{score:.3g}/s"
-
-
-def _untested(seen: Sequence[Effect], changed: int, verified: bool, cut: bool) -> str:
-    found = []
-    if changed and not seen:
-        found.append("its effect has no interval: no blocks were run")
-    elif changed > 1:
-        others = "setting" if changed == 2 else f"{changed - 1} settings"
-        found.append(f"its effect was measured together with that of the other {others} that changed")
-    if cut or not verified:
-        found.append("no resilience scenario was run with it")
-    return "; ".join(found)
-
-
-def _joined(note: str, move: Moved) -> str:
-    return "; ".join(part for part in (move.hangs, note) if part)

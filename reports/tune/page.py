@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from harness.tuning.asked import short
 from harness.tuning.levers import Moved
 from harness.tuning.recommendation import Effect
-from harness.tuning.tuned import short
 from reports.html.page import icon, shown, stylesheet, templates
 from reports.html.palette import var
 from reports.html.svg import num, titled

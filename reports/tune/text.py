@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.tuning.asked import short
 from harness.tuning.levers import Moved
 from harness.tuning.recommendation import Effect
-from harness.tuning.tuned import short
 from reports.plain import one_line
 from reports.tune.view import TuneView
 from reports.words import SYMBOL, SYMBOL_ASCII, WORD

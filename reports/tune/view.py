@@ -9,12 +9,13 @@ from typing import Any
 from harness.model.target import Slo
 from harness.model.tune import TimeoutKey
 from harness.model.verdict import Outcome
+from harness.tuning.asked import Asked, Hardship, Seen, see, short
 from harness.tuning.levers import Lever, Moved
 from harness.tuning.paste import File, files
 from harness.tuning.recommendation import Setting
 from harness.tuning.timeouts import Derived
-from harness.tuning.timeouts.from_trials import SHOWN_BY, derive_from, settable
-from harness.tuning.tuned import CLIMB, PAIR, Asked, Hardship, Seen, Tuned, see, short, tell
+from harness.tuning.timeouts.from_trials import SHOWN_BY, settable
+from harness.tuning.tuned import Tuned, tell
 from reports.view import RunView
 from reports.words import counted
 
@@ -50,8 +51,8 @@ class TuneView:
 
     @property
     def config_told(self) -> str:
-        pairs = zip(self.asked.levers, self.tuned.config, strict=True)
-        return ", ".join(f"{short(lever.key)}={value}" for lever, value in pairs)
+        levers = [(lever.key, value) for lever, value in zip(self.asked.levers, self.tuned.config, strict=True)]
+        return ", ".join(f"{short(key)}={value}" for key, value in (*levers, *self.tuned.more))
 
     @property
     def score_told(self) -> str:
@@ -62,11 +63,12 @@ class TuneView:
 
     @property
     def derived(self) -> tuple[Setting, ...]:
-        """Timeouts that follow from what the scenarios have shown, but for what was searched."""
+        """Timeouts that follow from what the scenarios have shown, but for those that are recommended or withdrawn."""
         if self.timeouts is None or self.tuned.broken:
             return ()
-        searched = {each.key for each in self.tuned.recommendation.settings}
-        return tuple(each for each in self.timeouts.settings if each.key not in searched)
+        told = self.tuned.recommendation
+        known = {each.key for each in (*told.settings, *(each.setting for each in told.withdrawn))}
+        return tuple(each for each in self.timeouts.settings if each.key not in known)
 
     @property
     def trying_them(self) -> str:
@@ -110,7 +112,8 @@ def asked_of(facts: Mapping[str, Any]) -> Asked:
     levers = tuple(Lever(each["key"], each["kind"], tuple(each["values"]), each["before"]) for each in told["levers"])
     scenarios = tuple(Hardship(each["name"], each["min_workers"]) for each in told["scenarios"])
     untested = tuple((name, why) for name, why in told["untested"])
-    return Asked(levers, scenarios, told["repeat"], int(facts["seed"]), untested)
+    variables = tuple(TimeoutKey(each["rung"], each["setting"], each["before"]) for each in told.get("timeouts", ()))
+    return Asked(levers, scenarios, told["repeat"], int(facts["seed"]), untested, told["server"], variables)
 
 
 def view_tuning(run: RunView) -> TuneView:
@@ -122,9 +125,5 @@ def view_tuning(run: RunView) -> TuneView:
         if trial.record.ended is not None and trial.record.ended.reason == "complete"
     )
     slo = run.trials[0].record.trial.slo if run.trials else Slo()
-    hardships = [
-        (trial.record, trial.verdict) for trial in run.trials if trial.record.trial.scenario.name not in (CLIMB, PAIR)
-    ]
-    told: Any = run.facts["tune"]
-    variables = [TimeoutKey(each["rung"], each["setting"], each["before"]) for each in told.get("timeouts", ())]
-    return TuneView(tell(asked, seen), seen, asked, slo, derive_from(hardships, told["server"], variables))
+    tuned = tell(asked, seen)
+    return TuneView(tuned, seen, asked, slo, tuned.timeouts)

@@ -5,13 +5,17 @@ import random
 from collections.abc import Callable
 
 import pytest
+from record_builder import DRAIN as DRAIN_STORY
+from record_builder import Story
 
-from harness.model.target import Slo
+from harness.model.record import TrialRecord
+from harness.model.target import Scalar, Slo
 from harness.model.verdict import TrialVerdict, Verdict
 from harness.target import REFERENCE, load_target
+from harness.tuning.asked import PAIR, Asked, Hardship, Seen, short
 from harness.tuning.levers import Config, Lever
 from harness.tuning.staircase import Stairs, StepSeen, climb
-from harness.tuning.tuned import PAIR, Asked, Climb, Hardship, Next, Seen, Survive, Tuned, next_trial, short, tell
+from harness.tuning.tuned import Climb, Next, Survive, Tuned, next_trial, tell
 from harness.tuning.verifying import OwnFailure
 from reports.tune.document import recommendation_document, tune_document
 from reports.tune.page import tune_page
@@ -23,6 +27,7 @@ WORKERS = Lever("target.workers", "workers", (1, 2, 3, 4), 2)
 POOL = Lever("target.env.POOL_SIZE", "pool", (1, 2, 4), 1)
 GRACE = Lever("target.gunicorn.graceful_timeout", "timeout", (1, 10), 10)
 DRAIN, KILLED = Hardship("drain"), Hardship("worker-killed", min_workers=2)
+GRACEFUL, STATEMENT = "target.gunicorn.graceful_timeout", "parts.db.settings.statement_timeout"
 FACTS = {
     "seed": 1,
     "command": ["shakedown", "tune"],
@@ -51,13 +56,18 @@ class Deployments:
     def __init__(self, asked: Asked, truth: Callable[[Config], float], fails: Fails = never, seed: int = 1) -> None:
         self.asked, self.truth, self.fails, self.rng = asked, truth, fails, random.Random(seed)
         self.seen: list[Seen] = []
+        self.record: TrialRecord | None = None
 
     def run(self, *, searches: int = 99, blocks: int = 3) -> Tuned:
         while not isinstance(step := self.next(searches, blocks), Tuned):
-            shown = {short(lever.key): value for lever, value in zip(self.asked.levers, step.config, strict=True)}
+            levers = zip(self.asked.levers, step.config, strict=True)
+            shown: dict[str, Scalar] = {short(lever.key): value for lever, value in levers}
+            if not isinstance(step, Climb):
+                shown.update({short(key): value for key, value in step.more})
             if isinstance(step, Survive):
-                failed = self.fails(step.scenario, step.config)
-                self.seen.append(Seen(step.scenario, shown, 0, verdict(step.scenario, failed)))
+                failed = self.fails(step.scenario, step.config) or self.hasty(step)
+                said = verdict(step.scenario, failed)
+                self.seen.append(Seen(step.scenario, shown, step.block, said, record=self.record))
                 continue
             stairs = self.climbed(step.config, step.levels)
             name, block = ("climb", 0) if isinstance(step, Climb) else (PAIR, step.block)
@@ -65,6 +75,9 @@ class Deployments:
             self.seen.append(Seen(name, shown, block, verdict(name), stairs, values))
             assert len(self.seen) < 120
         return step
+
+    def hasty(self, step: Survive) -> str:
+        return ""
 
     def next(self, searches: int, blocks: int) -> Next | Tuned:
         return next_trial(self.asked, self.seen, search=len(self.seen) < searches, blocks=blocks)
@@ -158,6 +171,47 @@ def test_every_end_of_the_time_leads_to_a_last_word(searches: int) -> None:
     tuned = Deployments(Asked((WORKERS, POOL, GRACE), (DRAIN,)), pooled).run(searches=searches)
     assert tuned.outcome == "inconclusive"
     assert tuned.broken or "the time was over" in tuned.found.hangs
+
+
+def test_timeouts_are_derived_from_the_first_round_and_survive_a_second() -> None:
+    deployments = Deployments(Asked((WORKERS,), (DRAIN,)), lambda config: 50.0 * config[0])
+    deployments.record = Story(DRAIN_STORY).record()
+    tuned = deployments.run()
+    more = dict(tuned.more)
+    assert more[GRACEFUL] == 16
+    assert STATEMENT in more
+    rounds = [(each.block, each.config.get("gunicorn.graceful_timeout")) for each in deployments.seen if each.record]
+    assert rounds == [(0, None), (1, 16)]
+    told = {each.key: each for each in tuned.recommendation.settings}
+    assert (told[GRACEFUL].before, told[GRACEFUL].value) == (15, 16)
+    assert "No trial has run with it" not in told[GRACEFUL].untested
+    pairs = [each.config.get("gunicorn.graceful_timeout") for each in deployments.seen if each.scenario == PAIR]
+    assert sorted(pairs, key=str) == [16, 16, 16, None, None, None]
+    assert tuned.effects[0].pairs == 3
+    view = TuneView(tuned, tuple(deployments.seen), deployments.asked, Slo(), tuned.timeouts)
+    assert GRACEFUL not in {each.key for each in view.derived}
+    assert "app.command_timeout_s" in {each.key for each in view.derived}
+    assert "gunicorn.graceful_timeout=16" in view.told
+
+
+class Hasty(Deployments):
+    """Its statements take longer than what was measured: with a limit the scenario fails."""
+
+    def hasty(self, step: Survive) -> str:
+        return "recovers" if STATEMENT in dict(step.more) else ""
+
+
+def test_a_timeout_that_a_scenario_does_not_survive_is_withdrawn() -> None:
+    deployments = Hasty(Asked((WORKERS,), (DRAIN,)), lambda config: 50.0 * config[0])
+    deployments.record = Story(DRAIN_STORY).record()
+    tuned = deployments.run()
+    assert [(each.setting.key, each.check) for each in tuned.recommendation.withdrawn] == [(STATEMENT, "recovers")]
+    assert GRACEFUL in dict(tuned.more)
+    assert STATEMENT not in dict(tuned.more)
+    assert STATEMENT not in {each.key for each in tuned.recommendation.settings}
+    assert tuned.survived.outcomes == {"drain": "pass"}
+    view = TuneView(tuned, tuple(deployments.seen), deployments.asked, Slo(), tuned.timeouts)
+    assert STATEMENT not in {each.key for each in view.derived}
 
 
 def test_all_of_it_is_told() -> None:

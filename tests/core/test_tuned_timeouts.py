@@ -10,9 +10,10 @@ from harness.model.observation import SessionLimits
 from harness.model.record import TrialRecord
 from harness.model.scenario import Scenario
 from harness.model.target import Slo
+from harness.tuning.asked import Asked
 from harness.tuning.levers import Lever
 from harness.tuning.timeouts.from_trials import derive_from
-from harness.tuning.tuned import Asked, tell
+from harness.tuning.tuned import tell
 from reports.tune.document import tune_document
 from reports.tune.page import tune_page
 from reports.tune.text import tune_text
@@ -23,7 +24,7 @@ LEVERS = [{"key": "target.workers", "kind": "workers", "values": [1, 2], "before
 FACTS = {
     "seed": 1,
     "app": "app.main:app",
-    "plan": [{"block": 0}, {"block": 1}],
+    "plan": [{"block": 0}, {"block": 0}],
     "tune": {
         "server": "gunicorn",
         "parts": {"db": "postgres"},

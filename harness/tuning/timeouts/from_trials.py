@@ -19,7 +19,7 @@ from harness.tuning.times import times_of
 
 SHOWN_BY = ("db-locked", "db-blackhole", "drain", "drain-locked")
 """The scenarios that show whether timeouts are in order."""
-_NOT_YET = "No trial has run with it yet."
+NOT_YET = "No trial has run with it yet."
 
 
 def derive_from(
@@ -41,7 +41,7 @@ def settable(settings: Iterable[Setting]) -> list[Setting]:
 def _not_run(setting: Setting) -> Setting:
     if not setting.changed:
         return setting
-    return replace(setting, untested=" ".join(part for part in (setting.untested, _NOT_YET) if part))
+    return replace(setting, untested=" ".join(part for part in (setting.untested, NOT_YET) if part))
 
 
 def _given(records: Sequence[TrialRecord], table: str, variables: Sequence[TimeoutKey]) -> Given:
