@@ -63,21 +63,25 @@ def short(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
+    """`workers_max`: where another lever is planted, few counts are tried, so that it fits into a few minutes."""
+
     app: str
     answer: str
     verify: str
+    workers_max: int
     right: Callable[[Document], bool]
 
 
 PLANTED = (
-    Planted("blocking", "the lever is workers", "drain", names("target.workers")),
-    Planted("small_pool", "the lever is env.POOL_SIZE", "db-refused", names("target.env.POOL_SIZE")),
-    Planted("bulkhead", "the lever is env.PRICING_LIMIT", "drain", names("target.env.PRICING_LIMIT")),
-    Planted("busy", "this machine cannot tell", "none", cannot_tell),
+    Planted("blocking", "the lever is workers", "drain", 4, names("target.workers")),
+    Planted("small_pool", "the lever is env.POOL_SIZE", "db-refused", 2, names("target.env.POOL_SIZE")),
+    Planted("bulkhead", "the lever is env.PRICING_LIMIT", "drain", 2, names("target.env.PRICING_LIMIT")),
+    Planted("busy", "this machine cannot tell", "none", 4, cannot_tell),
     Planted(
         "short_grace",
         "gunicorn.graceful_timeout=1 is withdrawn",
         "drain",
+        1,
         withdrew("target.gunicorn.graceful_timeout", "graceful-shutdown"),
     ),
 )
@@ -101,6 +105,7 @@ def run(planted: Planted, minutes: float, keep: Path | None) -> Result:
     with tempfile.TemporaryDirectory(prefix="shakedown-planted-") as thrown_away:
         folder = thrown_away if keep is None else str(keep / f"{planted.app}-{time.time():.0f}")
         words = ["--target", str(APPS / f"{planted.app}.toml"), "--minutes", f"{minutes:g}", "--verify", planted.verify]
+        words.append(f"--workers-max={planted.workers_max}")
         command = [str(ROOT / "shakedown"), "tune", *words, "--out", f"{folder}/run", "--json", "--quiet"]
         began_s = time.monotonic()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=minutes * 60 + 2 * _SPARE_S)
