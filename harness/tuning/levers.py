@@ -63,7 +63,7 @@ class Measure:
 class Moved:
     """What one lever did: the score at each value that was tried, the others as they then were.
 
-    `hangs`: why another choice may be right, where this machine or the time did not suffice to tell.
+    `hangs`: why another choice may be right, where this machine (or, `unfinished`, the time) did not suffice to tell.
     """
 
     lever: Lever
@@ -72,6 +72,7 @@ class Moved:
     tried: Mapping[int, float]
     limits: Mapping[int, str] = field(default_factory=dict)
     hangs: str = ""
+    unfinished: bool = False
 
     @property
     def ratio(self) -> float:
@@ -97,7 +98,14 @@ class Found:
 
     @property
     def hangs(self) -> str:
-        return next((f"{move.lever.key}: {move.hangs}" for move in self.moves if move.hangs), "")
+        """What the machine could not tell comes before what there was no time for."""
+        hanging = sorted((move for move in self.moves if move.hangs), key=lambda move: move.unfinished)
+        return next((f"{move.lever.key.removeprefix('target.')}: {move.hangs}" for move in hanging), "")
+
+    @property
+    def unfinished(self) -> bool:
+        """All that hangs hangs on the time."""
+        return all(move.unfinished for move in self.moves if move.hangs)
 
 
 def grid_trials(levers: Sequence[Lever]) -> int:
@@ -153,7 +161,8 @@ class _Search:
         limits = {value: limit for value in found if (limit := limit_of(self._seen[configs[value]]))}
         if isinstance(step, TryNumber):
             after = _best_of(means, self._here[index])
-            return Moved(lever, self._here[index], after, means, limits, "the time was over before it was searched out")
+            over = "the time was over before it was searched out"
+            return Moved(lever, self._here[index], after, means, limits, over, unfinished=True)
         after = lever.values[step.number - 1]
         again = next((configs[value] for value in limits if value != after and self._rare(configs[value])), None)
         if again is not None and self._go_on:

@@ -46,7 +46,8 @@ class TuneView:
             if strongest is not None and strongest.before != strongest.after
             else "no lever moved the score; "
         )
-        cannot = f"; this machine cannot tell whether that is best: {tuned.found.hangs}" if tuned.found.hangs else ""
+        who = "it was not found out" if tuned.found.unfinished else "this machine cannot tell"
+        cannot = f"; {who} whether that is best: {tuned.found.hangs}" if tuned.found.hangs else ""
         return f"{lever}recommended is {chosen}, which holds {self.score_told}{cannot}"
 
     @property
