@@ -19,7 +19,7 @@ from harness.tuning.blocks import randomised_blocks
 from harness.tuning.effects import COMMON_SHARE, Paired, effects, paired_levels
 from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure
 from harness.tuning.recommendation import Effect, Recommendation, Setting, Withdrawn
-from harness.tuning.staircase import Stairs, scores
+from harness.tuning.staircase import Stairs, limit_of, scores
 from harness.tuning.timeouts import Derived
 from harness.tuning.timeouts.from_trials import NOT_YET, derive_from, settable
 from harness.tuning.tuned_words import joined, reason, untested_of
@@ -264,8 +264,11 @@ class _Story:
         return [each.stairs for each in self._climbed if each.config == config]
 
     def _bracket(self, config: Config) -> tuple[float | None, float | None]:
+        """What it holds and what not; a machine at its own limit says nothing of the latter."""
         mine = [each for each in self._stairs(config) if each.bounded]
-        return (mine[-1].low_rps, mine[-1].high_rps) if mine else (None, None)
+        if not mine:
+            return None, None
+        return mine[-1].low_rps, None if limit_of(mine) else mine[-1].high_rps
 
     def _changed(self, config: Config) -> list[tuple[Lever, int]]:
         pairs = zip(self._asked.levers, config, strict=True)

@@ -58,8 +58,10 @@ class TuneView:
     @property
     def score_told(self) -> str:
         low, high = self.tuned.low_rps, self.tuned.high_rps
-        if low is None or high is None:
+        if low is None:
             return "what was not found out"
+        if high is None:
+            return f"at least {low:g} requests/s"
         return f"{low:g} requests/s and not {high:g}"
 
     @property
