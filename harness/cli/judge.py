@@ -13,6 +13,7 @@ from harness.cli.results import (
     show,
     show_comparison,
     show_search,
+    show_tuning,
     target_of,
     write_junit,
     write_text,
@@ -20,6 +21,7 @@ from harness.cli.results import (
 from harness.record import is_audit
 from reports.capacity.view import is_search
 from reports.compare.view import is_comparison
+from reports.tune.view import is_tuning
 
 
 @click.command()
@@ -36,6 +38,8 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
         return _judge_audit(folder, as_json, junit)
     judged = read_judged(folder)
     write_junit(judged, Path(junit) if junit else None)
+    if is_tuning(judged.facts):
+        return show_tuning(judged, as_json)
     if is_search(judged.facts):
         return show_search(judged, as_json)
     if is_comparison(judged.facts):

@@ -153,6 +153,8 @@ class _Story:
         """Why there is nothing to tune; empty where there is."""
         if not self._starts:
             return "the service did not start with its present settings"
+        if not self._climbed:
+            return "it was cut off before its first trial was over"
         mine = self._stairs(self._before)
         if not any(each.low_rps for each in mine):
             return "the present configuration held its objectives at no rate that was tried"
