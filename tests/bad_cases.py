@@ -346,7 +346,6 @@ CASES = (
         "dependency-errors",
         {"no-restart-storm": "the defect: the worker that leads ends itself, and so does the next one"},
         finds=("F07",),
-        base="desk_rates",
     ),
     Case(
         "counted_connections",
@@ -386,6 +385,15 @@ CASES = (
         finds=("F61",),
     ),
     Case(
+        "short_timeout",
+        "dependency-hangs",
+        {
+            "no-restart-storm": "the defect: workers are killed, one after the other, for calls below the timeout",
+            "no-stuck-workers": "their supervisor has killed them as stuck",
+        },
+        finds=("F02",),
+    ),
+    Case(
         "worker_numbers",
         "worker-frozen",
         {"recovers": "the defect: whoever comes in place of a killed worker waits for its number"},
@@ -408,6 +416,12 @@ CASES = (
         },
         finds=("F28",),
         base="desk",
+    ),
+    Case(
+        "hasty_supervisor",
+        "dependency-slow",
+        {"no-restart-storm": "the defect: busy workers are taken for dead, one after the other"},
+        finds=("F06",),
     ),
     Case(
         "lost_on_leaving",
