@@ -1,4 +1,4 @@
-"""A bulkhead of `PRICING_LIMIT` calls before a dependency that takes 40 ms: requests wait for a place.
+"""A bulkhead of `PRICING_LIMIT` calls before a dependency that takes 80 ms: requests wait for a place.
 
 The lever is the limit; more workers only help as far as each brings a bulkhead of its own.
 """
