@@ -3,8 +3,8 @@
     warm-up │ held │ held │ held │ broke │ broke      ──▶  between the third step and the fourth
 
 Each step is judged by itself, by the predicate of the capacity search; the score lies between the highest step that
-held, with all below it, and the next one. No curve is fitted and no knee looked for. A single step that broke under two
-that held was a disturbance: what holds more holds less.
+held, with all below it, and the next one. No curve is fitted and no knee looked for. What broke under two steps in a
+row that held was disturbed: what holds more holds less.
 
 A step that broke while generator or machine were at their own limit says nothing about the service. What lies below it
 is then a lower bound, and `limit` tells why. Whether the CPUs sufficed is asked of those who need them: how long the
@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 
 import numpy as np
@@ -130,10 +131,10 @@ def climb(steps: Sequence[StepSeen]) -> Stairs:
     """How far up it held."""
     low: float | None = None
     for index, step in enumerate(steps):
-        above = steps[index + 1 : index + 3]
+        above = steps[index + 1 :]
         if step.result == "held":
             low = max(low or 0.0, step.rate_rps)
-        elif len(above) < 2 or any(other.result != "held" for other in above):
+        elif not any(one.result == other.result == "held" for one, other in pairwise(above)):
             return _ended(low, step, above)
     return Stairs(low, None, "" if steps else "the trial did not come to its first step")
 

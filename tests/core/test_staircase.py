@@ -103,7 +103,8 @@ def steps(*results: Held) -> list[StepSeen]:
         (("broke", "broke"), Stairs(None, 10.0)),
         (("held", "broke", "held", "held", "broke"), Stairs(40.0, 50.0)),  # a disturbance: more was held
         (("held", "broke", "held", "broke"), Stairs(10.0, 20.0)),
-        (("held", "broke", "broke", "held", "held"), Stairs(10.0, 20.0)),
+        (("held", "broke", "broke", "held", "held", "broke"), Stairs(50.0, 60.0)),
+        (("held", "broke", "held", "broke", "held"), Stairs(10.0, 20.0)),
         (("held", "held", "broke"), Stairs(20.0, 30.0)),
         (("held", "invalid", "invalid"), Stairs(10.0, 20.0, "for a reason")),
         (("held", "invalid"), Stairs(10.0, 20.0, "for a reason")),
