@@ -1,10 +1,9 @@
-"""Changes over the nights: what is told of them, and by the real library where it is installed."""
+"""Changes over the nights: what is told of them, and by the real library."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 import pytest
 
@@ -58,14 +57,9 @@ def test_why_it_was_not_looked_for_is_told(values: list[float], segment: Segment
     assert not found.changes
 
 
-def test_without_the_library_there_is_no_search_and_with_it_a_step_is_found() -> None:
+def test_the_real_library_finds_a_step_and_nothing_else() -> None:
     segment = load_segment()
-    if not find_spec(
-        "ruptures"
-    ):  # an extra that is not in the lock; where it is installed, it is the real one that runs
-        assert segment is None
-        return
-    assert segment is not None
+    assert segment is not None, "ruptures is in the lock"
     assert not find_drift(nights((40, 10.0)), segment).changes
     (change,) = find_drift(nights((25, 10.0), (8, 13.0)), segment).changes
     assert abs(change.at - 25) <= 1
