@@ -160,6 +160,7 @@ class _Search:
         means = {value: fmean(each) for value, each in found.items()}
         limits = {value: limit for value in found if (limit := limit_of(self._seen[configs[value]]))}
         if isinstance(step, TryNumber):
+            means.update({v: low for v, c in configs.items() if v not in means and (low := self._least(c)) is not None})
             after = _best_of(means, self._here[index])
             over = "the time was over before it was searched out"
             return Moved(lever, self._here[index], after, means, limits, over, unfinished=True)
@@ -168,6 +169,10 @@ class _Search:
         if again is not None and self._go_on:
             return self._measure(again)
         return Moved(lever, self._here[index], after, means, limits, _hangs(after, limits))
+
+    def _least(self, config: Config) -> float | None:
+        """What a configuration held whose last staircase was too short to end."""
+        return max((each.low_rps for each in self._seen.get(config, ()) if each.low_rps is not None), default=None)
 
     def _rare(self, config: Config) -> bool:
         """Once may have been a bad moment of the machine."""

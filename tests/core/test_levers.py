@@ -106,6 +106,16 @@ def test_when_the_time_is_over_it_is_said() -> None:
     assert nothing.config == (2, 1)
 
 
+def test_a_staircase_that_was_too_short_counts_when_the_time_is_over() -> None:
+    two = Lever("target.workers", "workers", (1, 2), 1)
+    trials = [Climbed((1,), Stairs(48.0, 50.0)), Climbed((1,), Stairs(48.0, 50.0)), Climbed((2,), Stairs(119.0, None))]
+    found = next_measure((two,), trials, go_on=False)
+    assert isinstance(found, Found)
+    assert found.config == (2,)
+    assert found.moves[0].tried[2] == 119.0
+    assert found.unfinished
+
+
 def test_the_same_trials_lead_to_the_same_step() -> None:
     rng, trials = random.Random(5), list[Climbed]()
     while isinstance(step := next_measure((WORKERS, POOL), trials), Measure):
