@@ -17,7 +17,7 @@ from harness.model.verdict import Outcome
 from harness.tuning.asked import CLIMB, PAIR, Asked, Hardship, Seen, short
 from harness.tuning.blocks import randomised_blocks
 from harness.tuning.effects import COMMON_SHARE, Paired, effects, paired_levels
-from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure
+from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, Moved, grid_trials, next_measure
 from harness.tuning.recommendation import Effect, Recommendation, Setting, Withdrawn
 from harness.tuning.staircase import Stairs, limit_of, scores
 from harness.tuning.timeouts import Derived
@@ -76,6 +76,13 @@ class Tuned:
     untested: tuple[tuple[str, str], ...]
     broken: str = ""
     starts: bool = True
+
+    @property
+    def strongest(self) -> Moved | None:
+        """The lever to name: one that was withdrawn is none, nor one whose score at present is a lower bound only."""
+        back = {each.key for each in self.survived.taken_back}
+        moves = [each for each in self.found.moves if each.lever.key not in back and each.before not in each.limits]
+        return replace(self.found, moves=tuple(moves)).strongest
 
     @property
     def outcome(self) -> Outcome:

@@ -39,7 +39,7 @@ class TuneView:
         if tuned.broken:
             return f"nothing is recommended: {tuned.broken}"
         chosen = self.config_told
-        strongest = tuned.found.strongest
+        strongest = tuned.strongest
         lever = (
             f"the lever is {short(strongest.lever.key)}: {strongest.before} to {strongest.after} takes the score to"
             f" {strongest.ratio:.2f} times; "

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from record_builder import DRAIN as DRAIN_STORY
@@ -120,6 +121,10 @@ def test_a_setting_that_does_not_survive_is_withdrawn_and_the_rest_is_run_again(
     ]
     assert "target.gunicorn.graceful_timeout" not in {each.key for each in tuned.recommendation.settings}
     assert tuned.survived.outcomes == {"drain": "pass", "worker-killed": "pass"}
+    graceful = next(each for each in tuned.found.moves if each.lever is GRACE)
+    alone = replace(tuned, found=replace(tuned.found, moves=(replace(graceful, tried={1: 9.0, 10: 1.0}),)))
+    assert alone.found.strongest is not None
+    assert alone.strongest is None  # it was withdrawn
     assert all(each.config["gunicorn.graceful_timeout"] == 10 for each in deployments.seen if each.scenario == PAIR)
 
 
