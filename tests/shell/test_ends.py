@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ends_rig import CLEAN_S, Point, Started, points
+from ends_rig import CLEAN_S, STRETCHES, Point, Started, points
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 AT_ONCE = 4
-KILLS = 20
+KILLS = len(STRETCHES)
+HEALS = 10
 SIGNALS = 5
 
 
@@ -111,7 +112,7 @@ def test_both_are_killed_and_heal_does_the_rest(tmp_path: Path) -> None:
         run.assert_clean(CLEAN_S, since, "both killed, healed")
         assert list(run.state.glob("*.ledger")) == []
 
-    at_each(points(KILLS // 2, seed=3), tmp_path, one)
+    at_each(points(HEALS, seed=3), tmp_path, one)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -134,7 +135,7 @@ def test_a_signal_ends_it_in_order(number: signal.Signals, code: int, tmp_path: 
 
 def test_an_audit_that_is_interrupted_heals(tmp_path: Path) -> None:
     """While the parts start, while the deployment boots, and in the middle of an outage that it made itself."""
-    for point in (Point("starting postgres", 0.3), Point("booting", 0.5), Point("[1/1] health", 4.0)):
+    for point in (Point("starting db", 0.3), Point("booting", 0.5), Point("[1/1] health", 4.0)):
         run = Started(tmp_path / point.after.strip("[]/1 "), verb=("audit", "--row", "health"))
         try:
             run.reach(point)
@@ -174,7 +175,7 @@ def test_whoever_reads_the_progress_goes_away(tmp_path: Path) -> None:
         run.assert_clean(CLEAN_S, time.monotonic(), "progress hung up")
         assert ended == 3
 
-    at_each([Point("starting postgres", 0.2), Point("    boot", 0.5)], tmp_path, one)
+    at_each([Point("starting db", 0.2), Point("    boot", 0.5)], tmp_path, one)
 
 
 def test_a_live_run_is_spared_and_a_closed_stdout_is_no_verdict(tmp_path: Path) -> None:
