@@ -33,16 +33,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "shell")]
 
 from bad_cases import CASES, Case  # noqa: E402
-from test_bad_apps import run_once  # noqa: E402
+from run_rig import is_unfit, run_once  # noqa: E402
 
 from harness.checks import CHECKS  # noqa: E402
-from harness.checks.check import BASELINE_STEADY, LOAD_PROVEN, MACHINE_FIT  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 TWIN = "bookings"
 PAGE = ROOT / "docs" / "confusion-matrix.md"
-OF_THE_MACHINE = (MACHINE_FIT, BASELINE_STEADY, LOAD_PROVEN)
-QUIETER = "Repeat on a quieter machine."
 MARKS = {"pass": "·", "fail": "✗", "inconclusive": "?"}
 HEAD = """# Confusion matrix
 
@@ -116,13 +113,8 @@ def run_one(case: Case, commit: str) -> Result:
     trials = ended.document.get("trials", [])
     verdicts = [told for trial in trials for told in trial["verdicts"]]
     outcomes = {told["check"]: told["verdict"] for told in verdicts}
-    unfit = [told["check"] for told in verdicts if told["check"] not in case.unjudged and _is_unfit(told)]
+    unfit = [told["check"] for told in verdicts if told["check"] not in case.unjudged and is_unfit(told)]
     return Result(case.app, case.scenario, commit, ended.code, outcomes, unfit if outcomes else ["everything"])
-
-
-def _is_unfit(told: Mapping[str, str]) -> bool:
-    """Inconclusive for the machine's sake: a premise that watches it, or a finding that it may be the reason for."""
-    return told["verdict"] == "inconclusive" and (told["check"] in OF_THE_MACHINE or told["advice"] == QUIETER)
 
 
 def expected(case: Case, check: str) -> str:

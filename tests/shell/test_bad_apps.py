@@ -5,29 +5,26 @@ verdict among them; all of them are run by benchmarks/confusion.py.
 """
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bad_cases import APPS, CASES, Case
+from beside import Run, asked_for, beside
 from parts_rig import bench
+from run_rig import Ended, run, run_of
 
 from harness.model.target import PostgresPart
 from harness.parts.postgres import start_postgres
+from harness.timeline import length_s
+from scenarios import SCENARIOS, SUITES
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1200)]  # a test waits for the runs that are begun before its own
 
-ROOT = Path(__file__).parents[2]
-RUN_S = 240.0
-QUICK_S = 600.0
-TRIES = 4
-UNFIT = "machine was not fit"
+HEALTHY = APPS / "bookings.toml"
+# The suite, two scenarios in each run; of those that go beside each other, the second ones begin together too.
+QUICK = ("db-latency worker-killed", "db-refused drain", "dependency-slow worker-frozen", "db-blackhole baseline")
 # The scenario with as much of its baseline and of its outage as the limits and the least counts of the checks ask for;
 # without an outage of the database the baseline is most of what is counted, and a dependency is needed by few requests:
 # these take the whole of it. So does the healthy app, and benchmarks/confusion.py.
@@ -42,72 +39,42 @@ SCENARIO = replace(WHOLE, baseline_s=BASELINE_S, faults=tuple(FAULTS))
 """
 DEADLINE = ("--set", "slo.deadline_s=7")  # longer than a sound app ever waits; an outage that outlasts it is so shorter
 
-
-@dataclass(frozen=True)
-class Ended:
-    """What the command said at its end."""
-
-    code: int
-    document: dict[str, Any]
-    err: str
-
-    @property
-    def trial(self) -> dict[str, Any]:
-        assert len(self.document["trials"]) == 1
-        trial: dict[str, Any] = self.document["trials"][0]
-        return trial
-
-    @property
-    def unfit(self) -> list[str]:
-        """The scenarios of which a verdict says that the machine was not fit."""
-        return [t["scenario"] for t in self.document["trials"] if any(UNFIT in v["why"] for v in t["verdicts"])]
-
-    def verdict(self, check: str) -> dict[str, Any]:
-        return next(verdict for verdict in self.trial["verdicts"] if verdict["check"] == check)
-
-    def told(self) -> str:
-        """Every sentence, for a failing test."""
-        trials = self.document.get("trials", [])
-        lines = [f"{t['scenario']}: {v['verdict']} {v['check']}: {v['why']}" for t in trials for v in t["verdicts"]]
-        return "\n".join([f"exit {self.code}", *lines, self.err[-2000:]])
+Runs = Mapping[str, Future[Ended]]
 
 
-def run(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
-    """The command of a user, in a process of its own.
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """The healthy app's and those of the cases, begun when the first of them is waited for."""
 
-    A machine that others keep busy is not the app's fault, and a verdict says so: then a lone scenario is run again.
-    """
-    for number in range(TRIES):
-        ended = run_once(scenario, target, out / str(number), *more, env=env)
-        if len(ended.document["trials"]) != 1 or not ended.unfit:
-            break
-    return ended
+    def folder(name: str) -> Path:
+        return tmp_path_factory.mktemp(name, numbered=True)
 
-
-def run_once(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
-    words = [sys.executable, "-m", "harness.cli.main", "run", scenario, "--target", str(target), "--out", str(out)]
-    words += ["--json", "--quiet", "--seed", "7", *more]
-    limit_s = QUICK_S if scenario == "quick" else RUN_S
-    ended = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=limit_s, check=False
-    )
-    assert ended.stdout.count("\n") == 1, ended.stdout + ended.stderr
-    return Ended(ended.returncode, json.loads(ended.stdout), ended.stderr)
+    wanted = {names: run_of(names, HEALTHY, folder("healthy")) for names in asked_for(request, "names")}
+    cases = sorted(asked_for(request, "case"), key=kind)
+    with beside(wanted | {str(case): run_of_case(case, folder(case.app)) for case in cases}) as begun:
+        yield begun
 
 
-def by_outcome(ended: Ended, outcome: str) -> set[str]:
-    return {verdict["check"] for verdict in ended.trial["verdicts"] if verdict["verdict"] == outcome}
+def kind(case: Case) -> tuple[float, list[str]]:
+    """Alike for those that are best beside each other: an end costs too, and these end at about the same time."""
+    scenario = next(each for each in SCENARIOS if each.name == case.scenario)
+    never_back_s = scenario.recovery_s if "recovers" in case.fails else 0.0
+    return length_s(scenario) + never_back_s, [use.what for use in scenario.faults]
+
+
+def run_of_case(case: Case, folder: Path) -> Run[Ended]:
+    scenario = folder / "short.py"
+    scenario.write_text(SHORT.format(name=case.scenario))
+    more = DEADLINE if case.scenario == "db-blackhole" else ()
+    return run_of(str(scenario), case.target, folder / "run", *case.options, *more)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.tested], ids=str)
-def test_each_defect_is_caught_by_its_check_and_by_no_other(case: Case, tmp_path: Path) -> None:
-    scenario = tmp_path / "short.py"
-    scenario.write_text(SHORT.format(name=case.scenario))
-    more = DEADLINE if case.scenario == "db-blackhole" else ()
-    ended = run(str(scenario), case.target, tmp_path / "run", *case.options, *more)
+def test_each_defect_is_caught_by_its_check_and_by_no_other(case: Case, runs: Runs) -> None:
+    ended = runs[str(case)].result()
     assert ended.trial["scenario"] == case.scenario
-    assert by_outcome(ended, "fail") == set(case.fails), ended.told()
-    assert by_outcome(ended, "inconclusive") == set(case.unjudged), ended.told()
+    assert ended.by_outcome("fail") == set(case.fails), ended.told()
+    assert ended.by_outcome("inconclusive") == set(case.unjudged), ended.told()
     assert (ended.code, ended.document["verdict"]) == (1, "fail"), ended.told()
     shown = EVIDENCE.get(case.app)
     if shown is not None:
@@ -131,18 +98,18 @@ def shows_its_last_words(ended: Ended) -> None:
 EVIDENCE = {"blocking_call": names_the_blocking_call, "never_starts": shows_its_last_words}
 
 
-@pytest.mark.timeout(QUICK_S + 60)
-def test_a_healthy_app_of_another_domain_passes_everything(tmp_path: Path) -> None:
-    ended = run("quick", APPS / "bookings.toml", tmp_path / "run")
-    assert len(ended.document["trials"]) == 8
-    fit = [trial for trial in ended.document["trials"] if trial["scenario"] not in ended.unfit]
-    assert {verdict["verdict"] for trial in fit for verdict in trial["verdicts"]} <= {"pass"}, ended.told()
-    if not ended.unfit:
-        assert (ended.code, ended.document["verdict"]) == (0, "pass"), ended.told()
-    for scenario in ended.unfit:
-        again = run(scenario, APPS / "bookings.toml", tmp_path / scenario)
-        assert by_outcome(again, "pass") == {verdict["check"] for verdict in again.trial["verdicts"]}, again.told()
-        assert (again.code, again.document["verdict"]) == (0, "pass"), again.told()
+@pytest.mark.parametrize("names", QUICK)
+def test_a_healthy_app_of_another_domain_passes_everything(names: str, runs: Runs) -> None:
+    ended = runs[names].result()
+    assert [trial["scenario"] for trial in ended.document["trials"]] == names.split()
+    assert {verdict["verdict"] for trial in ended.document["trials"] for verdict in trial["verdicts"]} == {"pass"}, (
+        ended.told()
+    )
+    assert (ended.code, ended.document["verdict"]) == (0, "pass"), ended.told()
+
+
+def test_the_healthy_app_meets_the_whole_suite() -> None:
+    assert sorted(name for names in QUICK for name in names.split()) == sorted(SUITES["quick"])
 
 
 def test_a_fault_that_the_app_goes_around_proves_nothing(tmp_path: Path) -> None:
@@ -165,4 +132,4 @@ def test_a_fault_that_the_app_goes_around_proves_nothing(tmp_path: Path) -> None
     proven = ended.verdict("fault-proven")
     assert proven["verdict"] == "inconclusive"
     assert "the app reaches postgres around the proxy" in proven["why"]
-    assert by_outcome(ended, "fail") == set(), ended.told()
+    assert ended.by_outcome("fail") == set(), ended.told()
