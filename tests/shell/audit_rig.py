@@ -6,7 +6,7 @@ of the tests that read them:
     @pytest.mark.parametrize("audited", [Asked("cors", target=APPS / "pages.toml")], indirect=True, ids=str)
     def test_…(audited: Audited) -> None: …
 
-Or it reads one that many read (`SHARED`, by the name of the fixture), or calls `audit` itself.
+Or it reads one that many read (`SHARED`, by the name of the fixture).
 """
 
 import json
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beside import Run, alone
+from beside import Run
 
 ROOT = Path(__file__).parents[2]
 APPS = ROOT / "tests" / "bad_apps"
@@ -70,7 +70,10 @@ def undeclared(folder: Path, *, setup: bool) -> Path:
 
 
 class Asked:
-    """An audit: its rows (none: all), of which target, and what else is typed. `made` makes the target in a folder."""
+    """An audit: its rows (none: all), of which target, and what else is typed, where `{folder}` is a folder of its own.
+
+    `made` makes the target in that folder; `env` is added to ours.
+    """
 
     def __init__(
         self,
@@ -78,16 +81,27 @@ class Asked:
         target: Path = REFERENCE,
         made: Callable[[Path], Path] | None = None,
         words: tuple[str, ...] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        self.rows, self.target, self.made, self.words = rows, target, made, words
+        self.rows, self.target, self.made, self.words, self.env = rows, target, made, words, env or {}
 
     def __str__(self) -> str:
         return " ".join([*self.rows, self.target.stem, *(word for word in self.words if not word.startswith("--"))])
 
     def run(self, folder: Path) -> Run[Audited]:
+        """A machine that others keep busy is not the app's fault, and the audit says so: then it is asked again."""
         folder.mkdir()
         target = self.target if self.made is None else self.made(folder)
-        return run_of(*self.rows, target=target, words=(*self.words, "--out", str(folder / "run")))
+        words = [word for row in self.rows for word in ("--row", row)]
+        words += [word.replace("{folder}", str(folder)) for word in self.words]
+        out = folder / "run"
+
+        def once(number: int) -> Audited:
+            if number:
+                shutil.rmtree(out)
+            return audit(*words, "--target", str(target), "--out", str(out), env=self.env)
+
+        return Run(once, lambda told: UNFIT in told.told())
 
 
 SHARED = {
@@ -112,34 +126,12 @@ def asked_by(items: Iterable[pytest.Item]) -> list[Asked]:
     return sorted(found, key=lambda asked: asked not in SHARED.values())
 
 
-def audit(
-    *rows: str, target: Path = REFERENCE, words: tuple[str, ...] = (), env: Mapping[str, str] | None = None
-) -> Audited:
-    return alone(run_of(*rows, target=target, words=words, env=env))
-
-
-def run_of(*rows: str, target: Path, words: tuple[str, ...], env: Mapping[str, str] | None = None) -> Run[Audited]:
-    """`shakedown audit --row …`.
-
-    A machine that others keep busy is not the app's fault, and the audit says so: then it is asked again.
-    """
-
-    def once(number: int) -> Audited:
-        if number and "--out" in words:
-            shutil.rmtree(words[words.index("--out") + 1])
-        return _audit(*rows, target=target, words=words, env=env)
-
-    return Run(once, lambda told: UNFIT in told.told())
-
-
-def _audit(*rows: str, target: Path, words: tuple[str, ...], env: Mapping[str, str] | None) -> Audited:
-    command = [sys.executable, "-m", "harness.cli.main", "audit", "--json", "--quiet"]
-    command += [word for row in rows for word in ("--row", row)]
-    command += ["--target", str(target), *words]
+def audit(*words: str, env: Mapping[str, str]) -> Audited:
+    """`shakedown audit …`, once."""
     ended = subprocess.run(
-        command,
+        [sys.executable, "-m", "harness.cli.main", "audit", "--json", "--quiet", *words],
         cwd=ROOT,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
         timeout=AUDIT_S,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from audit_rig import APPS, Audited, audit
+from audit_rig import APPS, Asked, Audited
 
 pytestmark = pytest.mark.real
 
@@ -30,17 +30,26 @@ def everything(folder: Path) -> str:
     return "\n".join(path.read_text("utf-8", "replace") for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_no_secret_is_in_the_directory_of_an_app_that_logs_them_all(tmp_path: Path) -> None:
-    out, key = tmp_path / "run", secrets.token_urlsafe(24)
-    words = ("--out", str(out), "--junit", str(tmp_path / "junit.xml"))
-    told = audit("monitoring", "testing", target=APPS / "chatty.toml", words=words, env={"TICKETS_API_KEY": key})
-    assert told.code in (1, 2), told.told()
-    logs = everything(out / "logs")
+KEY = secrets.token_urlsafe(24)
+CHATTY = Asked(
+    "monitoring",
+    "testing",
+    target=APPS / "chatty.toml",
+    words=("--junit", "{folder}/junit.xml"),
+    env={"TICKETS_API_KEY": KEY},
+)
+
+
+@pytest.mark.parametrize("audited", [CHATTY], indirect=True, ids=["chatty"])
+def test_no_secret_is_in_the_directory_of_an_app_that_logs_them_all(audited: Audited) -> None:
+    assert audited.code in (1, 2), audited.told()
+    logs = everything(audited.run_dir / "logs")
     # They were there to be found.
     for name in ("TICKETS_API_KEY", "password of postgres", "canary in cookie", "canary in query", "canary in body"):
         assert f"‹{name}›" in logs, name
-    for text in (everything(tmp_path), json.dumps(told.document), told.err):
-        assert key not in text
+    assert (audited.run_dir.parent / "junit.xml").is_file()
+    for text in (everything(audited.run_dir.parent), json.dumps(audited.document), audited.err):
+        assert KEY not in text
         assert not CANARY.search(text)
         assert set(PASSWORD.findall(text)) <= {"‹password of postgres›"}
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from audit_rig import APPS, Asked, Audited, audit
+from audit_rig import APPS, Asked, Audited
 
 pytestmark = pytest.mark.real
 
@@ -36,19 +36,26 @@ def test_an_app_that_tells_its_settings_fails(audited: Audited) -> None:
     assert audited.code == 1
 
 
-def test_a_key_in_the_folder_and_debug_answers_are_found_and_never_shown(tmp_path: Path) -> None:
+KEY = secrets.token_urlsafe(24)
+
+
+def left_open(folder: Path) -> Path:
     """The healthy twin, as somebody left it after a long evening."""
-    folder, run = tmp_path / "app", tmp_path / "run"
-    folder.mkdir()
-    key = secrets.token_urlsafe(24)
+    app = folder / "app"
+    app.mkdir()
     code = (APPS / "bookings.py").read_text().replace("FastAPI(title", "FastAPI(debug=True, title")
     handled = "asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError"
     assert handled in code
-    (folder / "bookings.py").write_text(code.replace(handled, "TimeoutError"))
-    (folder / "keys.py").write_text(f'SIGNING_SECRET = "{key}"\n')
-    shutil.copy(APPS / "bookings.toml", folder)
-    told = audit(ROW, target=folder / "bookings.toml", words=("--out", str(run)))
-    assert told.failed(ROW) == {"no-secrets-in-tree", "debug-off"}, told.told()
-    hits = told.findings(ROW)["no-secrets-in-tree"]["evidence"]["hits"]
+    (app / "bookings.py").write_text(code.replace(handled, "TimeoutError"))
+    (app / "keys.py").write_text(f'SIGNING_SECRET = "{KEY}"\n')
+    return Path(shutil.copy(APPS / "bookings.toml", app))
+
+
+@pytest.mark.parametrize("audited", [Asked(ROW, made=left_open)], indirect=True, ids=["left open"])
+def test_a_key_in_the_folder_and_debug_answers_are_found_and_never_shown(audited: Audited) -> None:
+    assert audited.failed(ROW) == {"no-secrets-in-tree", "debug-off"}, audited.told()
+    hits = audited.findings(ROW)["no-secrets-in-tree"]["evidence"]["hits"]
     assert [hit["where"] for hit in hits] == ["keys.py:1"]
-    assert not [path for path in run.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+    kept = [path for path in audited.run_dir.rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if KEY.encode() in path.read_bytes()]

@@ -1,10 +1,9 @@
 """The logging row through the real command: what holds, and each setting and app that deserves to fail."""
 
 import re
-from pathlib import Path
 
 import pytest
-from audit_rig import APPS, Asked, Audited, audit
+from audit_rig import APPS, Asked, Audited
 
 pytestmark = pytest.mark.real
 
@@ -35,21 +34,23 @@ def test_plain_lines_and_no_request_id_at_all_fail(twin_audit: Audited) -> None:
     assert twin_audit.code == 1
 
 
-@pytest.mark.parametrize("app", BAD)
-def test_each_bad_app_fails_by_what_it_deserves(app: str, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    more = ("--set", f"target.env.DESK_LOG={tmp_path / 'desk'}") if app == "log_file" else ()
-    told = audit("logging", target=APPS / f"{app}.toml", words=("--out", str(out), *more))
-    assert told.failed("logging") == BAD[app], told.told()
-    assert told.code == 1
+def asked(app: str) -> Asked:
+    own_log = ("--set", "target.env.DESK_LOG={folder}/desk")
+    return Asked("logging", target=APPS / f"{app}.toml", words=own_log if app == "log_file" else ())
+
+
+@pytest.mark.parametrize(("app", "audited"), [(app, asked(app)) for app in BAD], indirect=["audited"], ids=BAD)
+def test_each_bad_app_fails_by_what_it_deserves(app: str, audited: Audited) -> None:
+    assert audited.failed("logging") == BAD[app], audited.told()
+    assert audited.code == 1
     if app == "talkative":
-        names_the_secrets_and_tells_none(told, out)
+        names_the_secrets_and_tells_none(audited)
 
 
-def names_the_secrets_and_tells_none(told: Audited, out: Path) -> None:
+def names_the_secrets_and_tells_none(told: Audited) -> None:
     secrets = set(told.findings("logging")["no-secrets"]["evidence"]["secrets"])
     places = ("Authorization", "Cookie", "X-Api-Key", "?token=", "?password=")
     assert {f"canary in {place}" for place in places} <= secrets
-    kept = [path for path in out.rglob("*") if path.is_file()]
+    kept = [path for path in told.run_dir.rglob("*") if path.is_file()]
     assert any("‹canary in Cookie›" in path.read_text("utf-8", "replace") for path in kept)
     assert [path for path in kept if CANARY.search(path.read_text("utf-8", "replace"))] == []
