@@ -37,9 +37,10 @@ def view_trial(run_dir: Path, folder: Path, record: TrialRecord, verdict: TrialV
 
 def read_run(run_dir: Path, judge: Callable[[TrialRecord], TrialVerdict]) -> RunView:
     """The whole run from its directory. The judge is the caller's: a report does not judge."""
+    folders = trial_folders(run_dir)  # a folder that is no run is told as that, not as a run without a manifest
     facts = read_manifest(run_dir).facts
     trials = []
-    for folder in trial_folders(run_dir):
+    for folder in folders:
         record = read_trial(folder)
         trials.append(view_trial(run_dir, folder, record, judge(record)))
     return RunView(str(run_dir), str(facts.get("target", "")), facts, tuple(trials))

@@ -109,7 +109,7 @@ SHARED = {
     "reference_audit": Asked(),
     "twin_audit": Asked(target=APPS / "bookings.toml"),
     # and three rows of an app that three of them accuse.
-    "static_audit": Asked("health", "configuration", "migrations", target=APPS / "static_readiness.toml"),
+    "static_audit": Asked("health", "configuration", target=APPS / "static_readiness.toml"),
 }
 
 

@@ -22,9 +22,10 @@ def test_an_app_that_makes_its_tables_at_start_fails(audited: Audited) -> None:
     assert audited.code == 1
 
 
-def test_a_setup_that_cannot_run_twice_at_once_fails(static_audit: Audited) -> None:
-    """CREATE TABLE IF NOT EXISTS is no lock: the second run meets the first one's unfinished table."""
-    assert static_audit.failed(ROW) == {"concurrent-safe"}, static_audit.told()
+@pytest.mark.parametrize("audited", [Asked(ROW, target=APPS / "unlocked_setup.toml")], indirect=True, ids=str)
+def test_a_setup_that_cannot_run_twice_at_once_fails(audited: Audited) -> None:
+    """To look whether a table is there and then to make it is no lock: both runs find none."""
+    assert audited.failed(ROW) == {"concurrent-safe"}, audited.told()
 
 
 HALF_WAY = ("--set", "audit.migrate_down=python half_way_back.py")
