@@ -99,7 +99,8 @@ class Started:
         scenario.write_text(SCENARIO)
         self.env = {**os.environ, "SHAKEDOWN_STATE": str(self.state)}
         words = [sys.executable, "-m", "harness.cli.main", *(verb or ("run", str(scenario)))]
-        words += ["--target", str(TARGET), "--out", str(self.out), *more]
+        words += [] if "--target" in words else ["--target", str(TARGET)]
+        words += ["--out", str(self.out), *more]
         pipe = subprocess.PIPE
         self.guardian = subprocess.Popen(
             words, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
