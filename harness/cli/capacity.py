@@ -11,6 +11,7 @@ import click
 
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.live import Quiet
 from harness.cli.results import read_judged, show_search, write_reports
 from harness.cli.run import make_watcher
 from harness.cli.sweep_asked import typed_settings
@@ -74,6 +75,7 @@ def capacity(
     run_dir = make_run_dir(out, "capacity")
     sets = typed_settings({key: value for key, value in overrides.items() if key != "workers"})
     typed = [f"--workers={target.workers}", f"--start={start_rps:g}", f"--max={max_rps:g}", f"--seed={used}"]
+    watcher = make_watcher(quiet, _ABOUT_S)
     run = Run(
         target=target,
         trials=(),
@@ -82,20 +84,28 @@ def capacity(
         seed=used,
         command=["shakedown", "capacity", f"--target={path}", *typed, f"--precision={precision:g}", *sets],
         more={"search": asdict(where)},
-        search=lambda: _search(run_dir, target, where, used),
+        search=lambda: _search(run_dir, target, where, used, watcher),
     )
     with held(run_dir):
-        watcher = make_watcher(quiet, _ABOUT_S)
         conduct_swept(run, ledger, watcher, None, as_json, "")
         judged = read_judged(run_dir)
         write_reports(judged, None)
         return show_search(judged, as_json)
 
 
-def _search(run_dir: Path, target: Target, where: Range, seed: int) -> Iterator[tuple[Target, PlannedTrial]]:
+def _search(
+    run_dir: Path, target: Target, where: Range, seed: int, watcher: Quiet
+) -> Iterator[tuple[Target, PlannedTrial]]:
     """Each trial follows from the records of those before it."""
     tried: list[Tried] = []
     while isinstance(step := next_step(tried, where), Try):
         planned = plan_rate(len(tried) + 1, step, target, seed)
         yield target, planned
         tried.append(holds(read_trial(trial_folder(run_dir, planned.slug))))
+        watcher.found(_told(tried[-1]))
+
+
+def _told(tried: Tried) -> str:
+    word = {"held": "held", "broke": "broke", "invalid": "cannot be told"}[tried.result]
+    length = "a long trial" if tried.long else "a short trial"
+    return f"{tried.rate_rps:g}/s {word} in {length}{f': {tried.why}' if tried.why else ''}"

@@ -70,6 +70,9 @@ class Quiet:
 
     def say(self, text: str) -> None: ...
 
+    def found(self, text: str) -> None:
+        """What a search has learnt from a trial; in its place nothing is told of the verdicts."""
+
     def trial_began(self, planned: PlannedTrial, total: int) -> None: ...
 
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
@@ -86,13 +89,17 @@ class Plain(Quiet):
     def say(self, text: str) -> None:
         print(f"shakedown: {text}", file=sys.stderr, flush=True)
 
+    def found(self, text: str) -> None:
+        self.say(text)
+
     def trial_began(self, planned: PlannedTrial, total: int) -> None:
         about = f"about {planned.estimate_s:.0f} s"
         self.say(f"{_numbered(planned, total)} {planned.scenario.name}, {planned.workers} workers, {about}")
 
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
         super().trial_ended(planned, folder)
-        self.say(_line(self.verdicts[-1]))
+        if not _is_searching(planned):
+            self.say(_line(self.verdicts[-1]))
 
     def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None:
         self.say(f"    {phase}")
@@ -123,6 +130,9 @@ class OnTerminal(Quiet):
     def say(self, text: str) -> None:
         self._note = text
 
+    def found(self, text: str) -> None:
+        self._console.print(Text(text))
+
     def trial_began(self, planned: PlannedTrial, total: int) -> None:
         self._figures = Figures()
         self._title = f"{_numbered(planned, total)} {planned.scenario.name}"
@@ -132,7 +142,8 @@ class OnTerminal(Quiet):
         super().trial_ended(planned, folder)
         self._left_s = max(0.0, self._left_s - planned.estimate_s)
         verdict = self.verdicts[-1]
-        self._console.print(Text(_line(verdict), style=_STYLE[verdict.verdict]))
+        if not _is_searching(planned):
+            self._console.print(Text(_line(verdict), style=_STYLE[verdict.verdict]))
 
     def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None:
         self._figures.phase, self._figures.phase_began, self._figures.phase_s = phase, time.monotonic(), length_s
@@ -166,6 +177,11 @@ def _is_for_now(observation: Observation) -> TypeGuard[Noted]:
 def _numbered(planned: PlannedTrial, total: int) -> str:
     """A search does not know how many there will be."""
     return f"[{planned.index}/{total}]" if total else f"[{planned.index}]"
+
+
+def _is_searching(planned: PlannedTrial) -> bool:
+    """It asks for too much on purpose: that objectives break there is what it looks for, and no failure."""
+    return not planned.scenario.settles
 
 
 def _line(verdict: TrialVerdict) -> str:

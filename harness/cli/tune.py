@@ -125,7 +125,8 @@ class Tuning:
             self._budget.spent(planned.scenario.name, time.monotonic() - began_s)
             record = read_trial(trial_folder(self._run_dir, planned.slug))
             self._seen.append(see(record, self._watcher.verdicts[-1], planned.block))
-            self._watcher.say(self._heard(step, self._seen[-1]))
+            tell = self._watcher.say if isinstance(step, Survive) else self._watcher.found
+            tell(self._heard(step, self._seen[-1]))
 
     def _next(self) -> Next | Tuned:
         """How many blocks of pairs there is time for is known when all else is done."""

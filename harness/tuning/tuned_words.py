@@ -19,7 +19,8 @@ def reason(move: Moved) -> str:
 
 
 def rate(score: float) -> str:
-    return f"{score:.3g}/s"
+    """Three digits of it: a staircase tells no more."""
+    return f"{score:.3g}/s" if score < 100 else f"{float(f'{score:.3g}'):.0f}/s"
 
 
 def untested_of(seen: Sequence[Effect], changed: int, verified: bool, cut: bool) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from harness.tuning.asked import short
 from harness.tuning.levers import Moved
 from harness.tuning.recommendation import Effect
+from harness.tuning.tuned_words import rate
 from reports.html.page import icon, shown, stylesheet, templates
 from reports.html.palette import var
 from reports.html.svg import num, titled
@@ -79,7 +80,7 @@ def _mark(move: Moved, value: int, row: int, low: float, high: float) -> str:
     chosen, limited = value == move.after, value in move.limits
     color = var("pass") if chosen else var("mut")
     sign = "▶" if limited else "●" if chosen else "○"
-    said = f"at least {score:.3g}/s" if limited else f"{score:.3g}/s"
+    said = f"at least {rate(score)}" if limited else rate(score)
     name = f"{value}{' (now)' if value == move.before else ''}{' ✔' if chosen else ''}"
     return (
         f'<text x="{_LEFT - 12}" y="{num(y + 4)}" text-anchor="end" fill="{var("fg")}">{name}</text>'

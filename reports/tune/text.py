@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.tuning.asked import short
 from harness.tuning.levers import Moved
 from harness.tuning.recommendation import Effect
+from harness.tuning.tuned_words import rate
 from reports.plain import one_line
 from reports.tune.view import TuneView
 from reports.words import SYMBOL, SYMBOL_ASCII, WORD
@@ -52,7 +53,7 @@ def _timeouts(view: TuneView) -> list[str]:
 
 def _move(move: Moved) -> str:
     tried = ", ".join(
-        f"{value}: {'at least ' if value in move.limits else ''}{score:.3g}/s" for value, score in move.tried.items()
+        f"{value}: {'at least ' if value in move.limits else ''}{rate(score)}" for value, score in move.tried.items()
     )
     return f"  {short(move.lever.key)}  {move.before} to {move.after}, x {move.ratio:.2f}  ({tried})"
 

@@ -32,7 +32,7 @@ def test_the_search_leaves_time_for_two_rounds_of_scenarios_and_for_pairs() -> N
 
 
 @pytest.mark.parametrize(
-    ("total_s", "thorough", "blocks"), [(10, True, 3), (10, False, 0), (250, False, 6), (9999, True, 10)]
+    ("total_s", "thorough", "blocks"), [(10, True, 3), (10, False, 0), (250, False, 4), (9999, True, 10)]
 )
 def test_pairs_are_as_many_as_fit(total_s: float, thorough: bool, blocks: int) -> None:
     budget = Budget(total_s, [], thorough=thorough)
