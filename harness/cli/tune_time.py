@@ -12,7 +12,7 @@ from harness.tuning.comparison import LEAST_PAIRS
 _CLIMB_S, _PAIR_S = 32.0, 42.0
 """What a trial takes, until some were seen."""
 _PAIR_SHARE = 1.4
-"""Of a climb, which ends where it breaks, while pairs begin with slow steps that both hold: 1.39 on the reference API."""
+"""Of a climb, which ends where it breaks; pairs begin with slow steps that both hold. 1.39 on the reference API."""
 _MOST_BLOCKS = 10
 
 
