@@ -409,7 +409,7 @@ CASES = (
         "careful_start",
         "reload",
         {
-            "latency-slo": "the defect: in a reload everybody waits for five seconds longer than at a boot",
+            "latency-slo": "the defect: in a reload everybody waits for eight seconds longer than at a boot",
             "liveness-holds": "three probes in a row meet that",
             "readiness-flips": "so do those for readiness",
             "readiness-bounded": "and none of them is answered in time",

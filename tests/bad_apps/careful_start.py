@@ -1,6 +1,6 @@
-"""A worker that finds the trace of an earlier one waits five seconds before it starts, until that one is surely gone.
+"""A worker that finds the trace of an earlier one waits eight seconds before it starts, until that one is surely gone.
 
-The first start is quick, so nobody knows; in a reload there is nobody for five seconds.
+The first start is quick, so nobody knows; in a reload there is nobody for eight seconds.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ async def leave_a_trace(connection: asyncpg.Connection) -> None:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     connection = await asyncpg.connect(sound.DSN, timeout=2, command_timeout=3)
     if await connection.fetchval("SELECT to_regclass('traces')"):
-        await asyncio.sleep(5)
+        await asyncio.sleep(8)
     tracing = asyncio.create_task(leave_a_trace(connection))
     async with sound.lifespan(app):
         yield
