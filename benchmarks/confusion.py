@@ -4,8 +4,9 @@
         [--write]
 
 Runs each case of tests/bad_cases.py, and the healthy twin under every scenario, so many times, through the real
-command. Each result is kept in the state file as it comes: an interrupted series goes on where it was. `--most 1` runs
-one case and ends, with 2 while any is left, so that a caller can give each its own turn on a shared machine:
+command. Each result is kept in the state file, docs/confusion-matrix.jsonl, as it comes: an interrupted series goes on
+where it was. `--most 1` runs one case and ends, with 2 while any is left, so that a caller can give each its own turn
+on a shared machine:
 
     while .venv/bin/python benchmarks/confusion.py --most 1; [ $? = 2 ]; do :; done
 
@@ -43,7 +44,7 @@ PAGE = ROOT / "docs" / "confusion-matrix.md"
 MARKS = {"pass": "·", "fail": "✗", "inconclusive": "?"}
 HEAD = """# Confusion matrix
 
-Every bad app of `tests/bad_apps` under the scenario that shows its defect, against every check; below them the healthy twin under each scenario. Measured and written by `benchmarks/confusion.py`.
+Every bad app of `tests/bad_apps` under the scenario that shows its defect, against every check; below them the healthy twin under each scenario. Measured and written by `benchmarks/confusion.py`, from the [results](confusion-matrix.jsonl) of each run.
 
 | | |
 |---|---|
@@ -202,7 +203,7 @@ def main() -> int:
     parser.add_argument("--app")
     parser.add_argument("--most", type=int, help="so many runs, then end")
     parser.add_argument("--jobs", type=int, default=1, help="so many at once")
-    parser.add_argument("--state", type=Path, default=ROOT / "runs" / "benchmark-confusion.jsonl")
+    parser.add_argument("--state", type=Path, default=PAGE.with_suffix(".jsonl"))
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
