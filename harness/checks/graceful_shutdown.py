@@ -14,7 +14,7 @@ import numpy as np
 from harness.model.fault_traits import has_trait
 from harness.model.observation import InFlightEnded, ServerStopped
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import Outcome, Rows
+from harness.model.rows import ANSWERED, CUT, GIVEN_UP, Outcome, Rows, in_group
 from harness.model.samples import ends_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
@@ -24,18 +24,7 @@ from .facts.machine import unless_unfit
 from .facts.troubles import ends_server, sigterm_ns, troubles
 
 NAME = "graceful-shutdown"
-_CUT = (
-    Outcome.RESET_FRESH,
-    Outcome.EOF_FRESH,
-    Outcome.RESET_REUSED,
-    Outcome.EOF_REUSED,
-    Outcome.RESET_HEADERS,
-    Outcome.EOF_HEADERS,
-    Outcome.RESET_BODY,
-    Outcome.EOF_BODY,
-    Outcome.TIMEOUT,
-    Outcome.TIMEOUT_PARTIAL,
-)
+_ENDED_BADLY = CUT | GIVEN_UP
 
 
 def applies(record: TrialRecord) -> str | None:
@@ -98,7 +87,7 @@ class _End:
 def _end(record: TrialRecord, limits: Limits, stop: ServerStopped, asked_ns: int) -> _End:
     held, rows = _held(record, limits, asked_ns), _open_rows(record, limits, asked_ns)
     cut = [seen for seen in held if seen.outcome != "answered"]
-    cut_rows = int(np.count_nonzero(np.isin(rows["code"], _CUT)))
+    cut_rows = int(np.count_nonzero(in_group(rows, _ENDED_BADLY)))
     words = tuple(f"{seen.request}: {seen.outcome} after {_after_s(seen, asked_ns):.2f} s" for seen in cut)
     return _End(len(held) + len(rows), len(cut) + cut_rows, words, _late(record, limits, stop))
 
@@ -146,7 +135,7 @@ def _open_rows(record: TrialRecord, limits: Limits, asked_ns: int) -> Rows:
     rows = record.samples
     border = asked_ns - int(limits.accepted_before_ms * 1e6)
     there = (rows["sent"] >= 0) & (rows["sent"] <= border) & (ends_ns(rows) > asked_ns)
-    telling = np.isin(rows["code"], (Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY, *_CUT))
+    telling = in_group(rows, ANSWERED | _ENDED_BADLY)
     return rows[there & telling]
 
 

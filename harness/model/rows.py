@@ -90,6 +90,19 @@ class Flag(IntFlag):
 
 ANSWERED = frozenset({Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY})
 TIMED_OUT = frozenset({Outcome.CONNECT_TIMEOUT, Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
+GIVEN_UP = TIMED_OUT - {Outcome.CONNECT_TIMEOUT}  # by their client, who was connected
+CUT = frozenset(  # by the other side, before the answer was whole
+    {
+        Outcome.RESET_FRESH,
+        Outcome.EOF_FRESH,
+        Outcome.RESET_REUSED,
+        Outcome.EOF_REUSED,
+        Outcome.RESET_HEADERS,
+        Outcome.EOF_HEADERS,
+        Outcome.RESET_BODY,
+        Outcome.EOF_BODY,
+    }
+)
 UNFINISHED = frozenset({Outcome.UNFINISHED, Outcome.UNFINISHED_CONNECT})
 NOT_SENT = frozenset({Outcome.NOT_SENT, Outcome.NOT_SENT_STOP, Outcome.LOST, Outcome.NOT_SENT_LATE, Outcome.NO_REQUEST})
 UNASKED = frozenset({Outcome.NOT_SENT_STOP, Outcome.NO_REQUEST})  # nobody was kept waiting

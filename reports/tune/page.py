@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 from markupsafe import Markup
 
 from harness.tuning.asked import short
@@ -13,12 +10,13 @@ from harness.tuning.recommendation import Effect
 from harness.tuning.tuned_words import rate
 from reports.html.page import icon, shown, stylesheet, templates
 from reports.html.palette import var
+from reports.html.rate_axis import AXIS_HEIGHT, RateAxis
 from reports.html.svg import num, titled
 from reports.tune.view import TuneView, pasted
 from reports.view import RunView
 from reports.words import SYMBOL, WORD
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 760, 150, 90, 22, 26
+_WIDTH, _LEFT, _RIGHT, _ROW = 760, 150, 90, 22
 _TOLD = frozenset({"schema_version", "command", "target", "plan", "tune"})
 
 
@@ -66,17 +64,17 @@ def figure(move: Moved) -> str:
     if not move.tried:
         return ""
     known = list(move.tried.values())
-    low, high = min(known) / 1.3, max(known) * 1.3
-    height = _ROW * len(known) + _AXIS
+    axis = RateAxis(min(known) / 1.3, max(known) * 1.3, _LEFT, _WIDTH - _RIGHT, _ROW * len(known))
+    height = axis.height + AXIS_HEIGHT
     parts = [f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" style="max-width:{_WIDTH}px;width:100%">']
-    parts += [_tick(value, low, high, height) for value in _ticks(low, high)]
-    parts += [_mark(move, value, row, low, high) for row, value in enumerate(move.tried)]
+    parts += axis.grid()
+    parts += [_mark(move, value, row, axis) for row, value in enumerate(move.tried)]
     return "".join([*parts, "</svg>"])
 
 
-def _mark(move: Moved, value: int, row: int, low: float, high: float) -> str:
+def _mark(move: Moved, value: int, row: int, axis: RateAxis) -> str:
     score = move.tried[value]
-    x, y = _x(score, low, high), _ROW * row + _ROW / 2
+    x, y = axis.x(score), _ROW * row + _ROW / 2
     chosen, limited = value == move.after, value in move.limits
     color = var("pass") if chosen else var("mut")
     sign = "▶" if limited else "●" if chosen else "○"
@@ -88,22 +86,3 @@ def _mark(move: Moved, value: int, row: int, low: float, high: float) -> str:
         f"{titled(f'{short(move.lever.key)}={value}: {said}')}</text>"
         f'<text x="{num(x + 12)}" y="{num(y + 4)}" fill="{var("mut")}">{said}</text>'
     )
-
-
-def _tick(value: float, low: float, high: float, height: float) -> str:
-    x = num(_x(value, low, high))
-    return (
-        f'<line x1="{x}" x2="{x}" y1="0" y2="{height - _AXIS}" stroke="{var("grid")}"/>'
-        f'<text x="{x}" y="{height - 8}" text-anchor="middle" fill="{var("mut")}">{value:g}/s</text>'
-    )
-
-
-def _ticks(low: float, high: float) -> Sequence[float]:
-    digits = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [
-        value for power in digits for value in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if low <= value <= high
-    ]
-
-
-def _x(rate: float, low: float, high: float) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * math.log(rate / low) / math.log(high / low)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.model.ladder import COMMAND, DIRECT, GRACEFUL, STATEMENT, TERMINATION, Inequality, Rung, State, told_s
 from harness.model.observation import DatabaseSampled, InFlightEnded, ServerStopped, SessionLimits
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import ANSWERED, Outcome, Rows, in_group
+from harness.model.rows import ANSWERED, CUT, GIVEN_UP, Outcome, Rows, in_group
 from harness.model.samples import ends_ns
 from harness.model.target import Limits
 
@@ -32,19 +32,6 @@ _WAITED_S = 0.5
 _MARGIN_S = 0.5
 # Of these the graceful timeout is that of the whole end; Uvicorn and Hypercorn count it for requests alone.
 _WHOLE_END = ("gunicorn-uvicorn", "gunicorn-asgi", "granian")
-_CUT = frozenset(
-    {
-        Outcome.RESET_FRESH,
-        Outcome.EOF_FRESH,
-        Outcome.RESET_REUSED,
-        Outcome.EOF_REUSED,
-        Outcome.RESET_HEADERS,
-        Outcome.EOF_HEADERS,
-        Outcome.RESET_BODY,
-        Outcome.EOF_BODY,
-    }
-)
-_GIVEN_UP = frozenset({Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +122,7 @@ def _of_silence(record: TrialRecord, limits: Limits, trouble: Trouble, *, is_dat
     ends = ends_ns(rows)
     took_s = (ends - rows["sent"]) / 1e9
     over = ends < span.end_ns
-    left = in_group(rows, _GIVEN_UP) & over
+    left = in_group(rows, GIVEN_UP) & over
     answered = in_group(rows, ANSWERED) & (rows["code"] != Outcome.OK) & over
     late = answered & (took_s > deadline_s + limits.answer_slack_s)
     exposed = int(np.count_nonzero(rows["sent"] < span.end_ns - int((deadline_s + limits.answer_slack_s) * 1e9)))
@@ -179,7 +166,7 @@ def _seen_by_users(record: TrialRecord, trouble: Trouble, span: Span) -> tuple[s
         "requests": len(rows),
         "good": int(np.count_nonzero(rows["code"] == Outcome.OK)),
         "answered_with_an_error": int(np.count_nonzero(in_group(rows, ANSWERED) & (rows["code"] != Outcome.OK))),
-        "given_up_by_their_client": int(np.count_nonzero(in_group(rows, _GIVEN_UP))),
+        "given_up_by_their_client": int(np.count_nonzero(in_group(rows, GIVEN_UP))),
     }
     words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if name != "requests")
     return f"of {len(rows)} requests that met {trouble.id}, {words}", counts
@@ -261,4 +248,4 @@ def _cut_rows(record: TrialRecord, over_ns: int) -> list[Span]:
     rows = record.samples
     ends = ends_ns(rows)
     waited = (rows["sent"] >= 0) & (ends - rows["sent"] >= int(_WAITED_S * 1e9))
-    return list(_spans(rows, waited & in_group(rows, _CUT) & (ends >= over_ns)))
+    return list(_spans(rows, waited & in_group(rows, CUT) & (ends >= over_ns)))
