@@ -58,5 +58,5 @@ def test_cut_files_are_shown_to_their_last_whole_row(run_dir: Path, share: float
 
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"manifest\.json"):
+    with pytest.raises(UsageError, match=r"no folder trials/"):
         read_run(tmp_path, judge)
