@@ -1,39 +1,23 @@
-"""A session of ours as the app has one: its role, its database; over the proxy as a canary, or beside it."""
+"""The app's sessions as faults use them: over the link's proxy as a canary, or beside it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
-from typing import TypeAlias
-
-import asyncpg
 
 from harness.faults.fault import Held, Link
+from harness.parts import app_session
+from harness.parts.app_session import FAILURES, Session, log_out
 
-Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+__all__ = ["CANARY", "FAILURES", "Session", "becomes_true", "log_in", "log_out", "sqlstate", "try_log_in"]
 
 CANARY = "shakedown-canary"
-# The last is what asyncpg says of a session that is being ended at this very moment.
-FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-_OPEN_S = 2.0
-_CLOSE_S = 1.0
 
 
 async def log_in(held: Held, link: Link | None = None, *, name: str = CANARY) -> Session:
     """Through the link's proxy, or to the server itself. `name` says whose it is: only CANARY counts as the app's."""
     where = held.server.address if link is None else link.proxy.listen
-    database = held.database
-    return await asyncpg.connect(
-        host=where.host,
-        port=where.port,
-        user=database.user,
-        password=database.password,
-        database=database.name,
-        timeout=_OPEN_S,
-        command_timeout=_OPEN_S,
-        server_settings={"application_name": name},
-    )
+    return await app_session.log_in(where, held.database, name)
 
 
 async def try_log_in(held: Held, link: Link) -> Session | str:
@@ -46,19 +30,6 @@ async def try_log_in(held: Held, link: Link) -> Session | str:
 
 def sqlstate(error: BaseException) -> str:
     return getattr(error, "sqlstate", None) or type(error).__name__
-
-
-async def log_out(*sessions: Session | None) -> None:
-    """Whatever they do at the moment and whether or not the server is still there."""
-    await asyncio.gather(*(_log_out(session) for session in sessions if session is not None))
-
-
-async def _log_out(session: Session) -> None:
-    try:
-        await session.close(timeout=_CLOSE_S)
-    except FAILURES:
-        with contextlib.suppress(*FAILURES):
-            session.terminate()
 
 
 async def becomes_true(holds: Callable[[], bool], within_s: float) -> bool:
