@@ -114,6 +114,8 @@ class Stagehand:
             limits=limits,
             known_limits=prepared.server.limits_for(prepared.resolution.versions, prepared.resolution.flags),
             termination_s=target.termination_s,
+            proxy_s=target.proxy_s,
+            client_declared=target.load.timeout_declared,
         )
 
     def start_server(self, prepared: Prepared, clock: Clock, log: Path) -> ProcessDeployment:

@@ -33,7 +33,6 @@ REFERENCE = Path(__file__).resolve().parent.parent / "reference.toml"
 _PYPROJECT = "pyproject.toml"
 _APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 _SHOWN = 5
-_TERMINATION = "termination_grace_s"
 
 
 def find_target(explicit: Path | None, cwd: Path) -> Path:
@@ -135,7 +134,8 @@ def _read(top: Table, source: str, root: Path) -> Target:
         limits=read_limits(top.table("limits")),
         auth=auth,
         audit=read_audit(top.table("audit")),
-        termination_s=_read_termination_s(table),
+        termination_s=_declared_s(table, "termination_grace_s", least_s=1.0),
+        proxy_s=_declared_s(table, "proxy_timeout_s", least_s=0.1),
         tune=read_tune(top.table("tune"), top.raw),
     )
     table.done(later={"command": "app", "url": "app"})
@@ -165,10 +165,10 @@ def _read_ready_needs(table: Table, parts: tuple[Part, ...]) -> tuple[str, ...]:
     return table.names("ready_needs", tuple(part.name for part in parts if part.kind == "postgres"), names)
 
 
-def _read_termination_s(table: Table) -> float | None:
+def _declared_s(table: Table, key: str, least_s: float) -> float | None:
     """Not declared, it is not guessed: what is around the service differs."""
-    declared_s = table.number(_TERMINATION, 30.0, 1.0, 3600.0)
-    return declared_s if table.has(_TERMINATION) else None
+    declared_s = table.number(key, least_s, least_s, 3600.0)
+    return declared_s if table.has(key) else None
 
 
 def _read_pass_env(table: Table) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ def read_load(table: Table, parts: tuple[Part, ...], live: str, slo: Slo, root: 
         values=values,
         varied=requests if values else (),
         pre_connect=pre_connect,
+        timeout_declared=table.has("timeout_s"),
     )
 
 

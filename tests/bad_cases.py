@@ -288,6 +288,16 @@ CASES = (
         {"timeouts-ordered": "the defect: the SIGKILL comes before the server's own end would be over"},
     ),
     Case(
+        "hasty_proxy",
+        "db-blackhole",
+        {"timeouts-ordered": "the defect: the proxy gives up before the service has to answer"},
+    ),
+    Case(
+        "patient_proxy",
+        "db-blackhole",
+        {"timeouts-ordered": "the defect: its clients leave before the proxy gives up"},
+    ),
+    Case(
         "one_bulkhead",
         "dependency-slow",
         {"latency-slo": "the defect: requests that need no rates wait for those that do"},

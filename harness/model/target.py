@@ -67,6 +67,7 @@ class LoadSpec:
     With a `flow` the rate is that of its tasks, and `requests` are what probes of ours may ask. `values` is a CSV file
     of which each arrival takes a row: `varied` are then the lines before that, `requests` those of the first row.
     `pre_connect` opens connections before the start, as many as the rate needs for answers within 0.1 s.
+    `timeout_declared`: the file says how long its clients wait, and it is not only the patience of the load.
     """
 
     rate_rps: float | None = None
@@ -78,6 +79,7 @@ class LoadSpec:
     values: str = ""
     varied: tuple[RequestLine, ...] = ()
     pre_connect: bool = False
+    timeout_declared: bool = False
 
     @property
     def lines(self) -> tuple[RequestLine, ...]:
@@ -156,7 +158,8 @@ class Limits:
 class Target:
     """One deployment as its file describes it. Paths are absolute; `root` is the folder of the file.
 
-    `termination_s`: how long after SIGTERM whoever runs it sends SIGKILL, where the file says so.
+    `termination_s`: how long after SIGTERM whoever runs it sends SIGKILL, where the file says so. `proxy_s`: how long
+    whatever stands in front of it waits for its answer, likewise.
     """
 
     name: str
@@ -183,6 +186,7 @@ class Target:
     auth: AuthSpec | None = None
     audit: AuditSpec = field(default_factory=AuditSpec)
     termination_s: float | None = None
+    proxy_s: float | None = None
     tune: TuneSpec = field(default_factory=TuneSpec)
 
     def part(self, name: str) -> Part | None:

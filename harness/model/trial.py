@@ -57,7 +57,8 @@ class Trial:
 
     `part_kinds` maps the user's name of a part to its kind; `key_prefix` begins each key that the load stored (arrival
     number k sends `{key_prefix}-{k}`). With a `flow`, `requests` are those that it was seen to make. `termination_s` is
-    how long after SIGTERM whoever runs the service sends SIGKILL; None: the target does not say.
+    how long after SIGTERM whoever runs the service sends SIGKILL, `proxy_s` how long the proxy in front of it waits for
+    an answer; None: the target does not say. Nor does it say how long clients wait, unless `client_declared`.
     """
 
     index: int
@@ -88,6 +89,8 @@ class Trial:
     flow: FlowSpec | None = None
     cpus: CpuMap | None = None
     termination_s: float | None = None
+    proxy_s: float | None = None
+    client_declared: bool = False
 
     @property
     def closed(self) -> bool:

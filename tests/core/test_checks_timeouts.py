@@ -150,6 +150,74 @@ def test_a_client_that_is_declared_to_wait_for_less_than_the_deadline_is_inverte
     assert "request 10 s (slo.deadline_s), client 4 s (load.timeout_s)" in verdict_of(record, NAME).why
 
 
+def behind_a_proxy(answer: Callable[[float], Done], proxy_s: float, client_s: float = 0.0) -> TrialRecord:
+    """With the client's timeout where it is declared; else the load gives up after 12 s."""
+    client = {"timeout_s": client_s, "client_declared": True} if client_s else {}
+    return silent(answer, proxy_s=proxy_s, **client)
+
+
+def gives_up_after(took_s: float) -> Callable[[float], Done]:
+    return lambda at_s: Done(took_s, Outcome.BAD_STATUS)
+
+
+def leaves_after(took_s: float) -> Callable[[float], Done]:
+    return lambda at_s: Done(took_s, Outcome.TIMEOUT)
+
+
+def test_with_a_proxy_that_is_declared_both_its_sides_are_judged() -> None:
+    record = behind_a_proxy(gives_up_after(5.0), 15.0, 60.0)
+    command = {"acquire + 2 × command < request": True}
+    assert pairs_of(record) == {**command, "request < proxy": True, "proxy < client": True}
+    why = verdict_of(record, NAME).why
+    assert "request 5 s (measured: the longest that the service took" in why
+    assert "proxy 15 s (target.proxy_timeout_s), client 60 s (load.timeout_s)" in why
+
+
+def test_a_proxy_that_waits_for_less_than_the_promise_is_inverted_as_it_stands() -> None:
+    record = behind_a_proxy(gives_up_after(2.0), 5.0, 60.0)
+    verdict = verdict_of(record, NAME)
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {"request < proxy": False, "proxy < client": True})
+    assert "request 10 s (slo.deadline_s), proxy 5 s (target.proxy_timeout_s)" in verdict.why
+    assert "the proxy's 504" in verdict.why
+    assert "asyncio.timeout" in verdict.advice
+
+
+def test_a_client_that_waits_for_less_than_the_proxy_is_inverted_as_it_stands() -> None:
+    record = behind_a_proxy(gives_up_after(5.0), 15.0, 12.0)
+    verdict = verdict_of(record, NAME)
+    kept = {"acquire + 2 × command < request": True, "request < proxy": True}
+    assert (verdict.verdict, pairs_of(record)) == ("fail", {**kept, "proxy < client": False})
+    assert "proxy 15 s (target.proxy_timeout_s), client 12 s (load.timeout_s)" in verdict.why
+    assert "proxy_read_timeout" in verdict.advice
+
+
+def test_the_patience_of_the_load_is_no_client_that_somebody_declared() -> None:
+    record = behind_a_proxy(gives_up_after(5.0), 15.0)
+    assert pairs_of(record) == {"acquire + 2 × command < request": True, "request < proxy": True}
+    assert "first" in why_absent(behind_a_proxy(leaves_after(11.9), 15.0)), "the proxy waits for longer than was seen"
+
+
+def test_a_request_that_the_proxy_would_have_given_up_is_measured() -> None:
+    never = behind_a_proxy(leaves_after(11.8), 10.5, 11.8)
+    assert pairs_of(never) == {"request < proxy": False, "proxy < client": True}
+    assert "request never (measured" in verdict_of(never, NAME).why
+    slow = Story(
+        replace(BLACKHOLE, faults=(fault("dependency.hang", for_s=14),), ready="up"),
+        request=lambda at_s, line: Done(11.5, Outcome.BAD_STATUS) if "pricing" in line.needs else Done(),
+        trial_changes={"proxy_s": 10.5, "timeout_s": 30.0, "client_declared": True},
+    ).record()
+    assert pairs_of(slow) == {"request < proxy": False, "proxy < client": True}
+    assert "request 11.5 s (measured: the longest that the service took" in verdict_of(slow, NAME).why
+
+
+def test_two_that_the_proxy_would_have_given_up_are_chance() -> None:
+    first = {round(BITE_S * 50) + k for k in (1, 9)}
+    late, usual = Done(11.4, Outcome.TIMEOUT), Done(5.0, Outcome.BAD_STATUS)
+    record = behind_a_proxy(lambda at_s: late if round(at_s * 50) in first else usual, 10.5, 60.0)
+    assert pairs_of(record)["request < proxy"] is True
+    assert "request 5 s" in verdict_of(record, NAME).why
+
+
 def test_what_shows_only_while_the_machine_was_late_is_the_rigs() -> None:
     def request(at_s: float, line: RequestLine) -> Done:
         hit = "db" in line.needs and BITE_S <= at_s < BITE_S + 1

@@ -122,6 +122,14 @@ def test_the_whole_file_is_read(load):
     assert target.limits.recover_s == 8
 
 
+def test_what_stands_around_the_service_is_known_only_where_it_is_declared(load, refusal):
+    least, whole = load(LEAST), load(LEAST + "termination_grace_s = 60\nproxy_timeout_s = 15\n[load]\ntimeout_s = 30\n")
+    assert (least.termination_s, least.proxy_s, least.load.timeout_declared) == (None, None, False)
+    assert (whole.termination_s, whole.proxy_s, whole.load.timeout_declared) == (60.0, 15.0, True)
+    assert load(LEAST, target__proxy_timeout_s=0.5).proxy_s == 0.5
+    assert "target.proxy_timeout_s is 0; accepted: a number, 0.1 to 3600" in refusal(LEAST + "proxy_timeout_s = 0\n")
+
+
 def test_the_reference_and_the_example_of_the_docs_are_read(load):
     assert load_target(REFERENCE, {}).app == "target_api.main:app"
     page = (REFERENCE.parent / "docs" / "target-file.md").read_text()

@@ -38,6 +38,8 @@ GIVENS = st.builds(
     deadline_s=st.floats(0.1, 600),
     client_s=st.floats(0.1, 1000),
     termination_s=maybe,
+    proxy_s=maybe,
+    client_declared=st.booleans(),
     table=st.sampled_from(("gunicorn", "uvicorn", "granian", "hypercorn")),
     database=st.sampled_from(("", "db")),
 )
@@ -108,6 +110,22 @@ def test_a_client_that_gives_up_before_the_promise_has_to_wait_for_longer() -> N
 def test_what_is_declared_and_enough_stays() -> None:
     assert derive(SEEN, replace(GIVEN, termination_s=60)).values["termination"] == 60
     assert derive(SEEN, replace(GIVEN, termination_s=16)).values["termination"] == 21
+
+
+def test_a_declared_proxy_stays_where_it_fits_and_is_compared_where_it_does_not() -> None:
+    def proxy_of(**declared: float | bool) -> tuple[float, list[Setting]]:
+        found = derive(SEEN, replace(GIVEN, **declared))  # type: ignore[arg-type]
+        return found.values["proxy"], [each for each in found.settings if each.key.startswith(("proxy.", "client."))]
+
+    assert proxy_of(proxy_s=11.5) == (11.5, []), "between the promise and the client's 12 s"
+    value, [low] = proxy_of(proxy_s=5.0)
+    assert (value, low.key, low.before, low.changed) == (11.0, "proxy.read_timeout_s", 5.0, True)
+    assert "the 5 s of now (target.proxy_timeout_s) are not" in low.reason
+    value, [high] = proxy_of(proxy_s=15.0, client_declared=True)
+    assert (value, high.key, high.before) == (11.0, "proxy.read_timeout_s", 15.0)
+    value, [client] = proxy_of(proxy_s=15.0)
+    assert (value, client.key, client.value) == (15.0, "client.timeout_s", 19), "the load's patience is no client's"
+    assert "the 15 s that the proxy waits" in client.reason
 
 
 def test_a_limit_goes_where_the_app_reads_it_from_and_knows_what_was_there() -> None:

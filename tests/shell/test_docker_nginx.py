@@ -14,6 +14,7 @@ import httpx
 import pytest
 from target_api_rig import ROOT, Service, free_port, service, wait_until
 
+from harness.target import REFERENCE, load_target
 from target_api.settings import Settings
 
 pytestmark = pytest.mark.real
@@ -86,7 +87,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Servi
 
 def test_its_limits_are_in_order_with_those_of_the_service() -> None:
     deadline_s = Settings.model_fields["request_deadline_s"].default
-    assert deadline_s < seconds("proxy_read_timeout")
+    assert deadline_s < seconds("proxy_read_timeout") == load_target(REFERENCE, {}).proxy_s
     assert seconds("proxy_connect_timeout") < deadline_s
     upstream = re.search(r"upstream service \{.*?keepalive_timeout (\d+)s;", CONF, re.DOTALL)
     assert upstream

@@ -5,6 +5,9 @@ measured where a fault shows it. A locked table shows who ends a statement: Post
 did or somebody cancelled it, and the age of the oldest statement is the least that the driver waits. A silent part
 shows who ends a request: the service, and after how long, or its client. SIGTERM shows how long it takes to leave, and
 what was cut. What the app sets in its own process is not seen otherwise.
+
+No trial has the proxy that users have in front. Where the target file says how long it waits, a request that takes as
+long in a trial is one that the proxy would have given up.
 """
 
 from __future__ import annotations
@@ -16,12 +19,25 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.model.ladder import COMMAND, DIRECT, GRACEFUL, STATEMENT, TERMINATION, Inequality, Rung, State, told_s
+from harness.model.ladder import (
+    COMMAND,
+    DIRECT,
+    GRACEFUL,
+    PROXY,
+    REQUEST,
+    STATEMENT,
+    TERMINATION,
+    Inequality,
+    Rung,
+    State,
+    told_s,
+)
 from harness.model.observation import DatabaseSampled, InFlightEnded, ServerStopped, SessionLimits
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import ANSWERED, CUT, GIVEN_UP, Outcome, Rows, in_group
 from harness.model.samples import ends_ns
 from harness.model.target import Limits
+from harness.model.trial import Trial
 
 from .troubles import Trouble, sigterm_ns, troubles
 
@@ -30,6 +46,7 @@ LEAST = 3
 """So many requests or statements show who gives up first; one or two may be chance."""
 _WAITED_S = 0.5
 _MARGIN_S = 0.5
+_CLIENT, _PROXY = "load.timeout_s", "target.proxy_timeout_s"
 # Of these the graceful timeout is that of the whole end; Uvicorn and Hypercorn count it for requests alone.
 _WHOLE_END = ("gunicorn-uvicorn", "gunicorn-asgi", "granian")
 
@@ -117,7 +134,8 @@ def _table(trouble: Trouble) -> str:
 
 def _of_silence(record: TrialRecord, limits: Limits, trouble: Trouble, *, is_database: bool) -> list[Pair]:
     span = _span(record, trouble)
-    deadline_s, client_s = record.trial.slo.deadline_s, record.trial.timeout_s
+    deadline_s = record.trial.slo.deadline_s
+    around, outer = _around(record.trial)
     rows = _sent_within(record, trouble, span)
     ends = ends_ns(rows)
     took_s = (ends - rows["sent"]) / 1e9
@@ -128,20 +146,41 @@ def _of_silence(record: TrialRecord, limits: Limits, trouble: Trouble, *, is_dat
     exposed = int(np.count_nonzero(rows["sent"] < span.end_ns - int((deadline_s + limits.answer_slack_s) * 1e9)))
     saw, counts = _seen_by_users(record, trouble, span)
     counts |= {"exposed": exposed}
-    client = Reading("client", client_s, "load.timeout_s")
     promised = Reading("request", deadline_s, "slo.deadline_s")
+    outside = _outside(record.trial, saw, counts)
     if np.count_nonzero(late) >= LEAST and is_database:
-        return [Pair(COMMAND, "inverted", (_ended(took_s[late], trouble), promised), saw, counts, _spans(rows, late))]
-    if np.count_nonzero(left) >= LEAST:
+        ended = _ended(took_s[late], trouble)
+        return [Pair(COMMAND, "inverted", (ended, promised), saw, counts, _spans(rows, late)), *outside]
+    gone = left
+    if around is REQUEST:  # the proxy would have left
+        gone = (left | answered) & (took_s >= outer.seconds + limits.answer_slack_s)
+    if np.count_nonzero(gone) >= LEAST:
         none = Reading("request", math.inf, f"measured: under {trouble.id} nothing ended them before their client did")
-        return [Pair(DIRECT, "inverted", (none, client), saw, counts, _spans(rows, left))]
-    if deadline_s >= client_s:
-        return [Pair(DIRECT, "inverted", (promised, client), saw, counts)]
-    if exposed < LEAST or np.count_nonzero(answered) < LEAST:
-        return []
-    ended = _ended(took_s[answered], trouble)
-    kept = [Pair(DIRECT, "ordered", (ended, client), saw, counts)]
+        ended = none if np.count_nonzero(gone & left) >= LEAST else _ended(took_s[gone], trouble)
+        return [Pair(around, "inverted", (ended, outer), saw, counts, _spans(rows, gone)), *outside]
+    if deadline_s >= outer.seconds:
+        return [Pair(around, "inverted", (promised, outer), saw, counts), *outside]
+    if exposed < LEAST or np.count_nonzero(answered) < LEAST or np.count_nonzero(left) >= LEAST:
+        return outside
+    ended = _ended(took_s[answered & ~gone], trouble)
+    kept = [Pair(around, "ordered", (ended, outer), saw, counts), *outside]
     return [Pair(COMMAND, "ordered", (ended, promised), saw, counts), *kept] if is_database else kept
+
+
+def _around(trial: Trial) -> tuple[Inequality, Reading]:
+    """Who waits for the service's answer: the proxy in front, or a client of its own."""
+    if trial.proxy_s is not None:
+        return REQUEST, Reading("proxy", trial.proxy_s, _PROXY)
+    return DIRECT, Reading("client", trial.timeout_s, _CLIENT)
+
+
+def _outside(trial: Trial, saw: str, counts: Mapping[str, int]) -> list[Pair]:
+    """The proxy and who waits for it, where the file declares both; the patience of the load is no client's."""
+    if trial.proxy_s is None or not trial.client_declared:
+        return []
+    readings = (Reading("proxy", trial.proxy_s, _PROXY), Reading("client", trial.timeout_s, _CLIENT))
+    state = PROXY.state({reading.rung: reading.seconds for reading in readings})
+    return [Pair(PROXY, state, readings, saw, counts)]
 
 
 def _ended(took_s: NDArray[np.float64], trouble: Trouble) -> Reading:

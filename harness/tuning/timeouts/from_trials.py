@@ -51,6 +51,8 @@ def _given(records: Sequence[TrialRecord], table: str, variables: Sequence[Timeo
         deadline_s=trial.slo.deadline_s,
         client_s=trial.timeout_s,
         termination_s=trial.termination_s,
+        proxy_s=trial.proxy_s,
+        client_declared=trial.client_declared,
         table=table,
         database=database,
         present={

@@ -23,12 +23,15 @@ class Given:
     """What is declared, and where a setting belongs.
 
     `table` is the server's table of options, `database` the name of the PostgreSQL part (empty: none), `present` the
-    values of today by key, `keys` where the app reads a limit from (`target.env.…`), by rung.
+    values of today by key, `keys` where the app reads a limit from (`target.env.…`), by rung. `client_s` is what
+    clients wait where it is `client_declared`, else only the patience of the load.
     """
 
     deadline_s: float
     client_s: float
     termination_s: float | None = None
+    proxy_s: float | None = None
+    client_declared: bool = False
     table: str = "gunicorn"
     database: str = ""
     present: Mapping[str, Scalar] = field(default_factory=dict)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+from harness.tuning.recommendation import Setting
 from harness.tuning.timeouts.given import Given, Step, of_silence
 from harness.tuning.times import Times
 
 _LONGER_S = 4.0
+_NO_PROXY = "There was no proxy of yours in front."
+_SO_LONG = "No client of a trial waited for so long."
 
 
 def request_limit_s(given: Given) -> float:
@@ -24,23 +27,38 @@ def of_the_request(times: Times, given: Given, request_s: float) -> list[Step]:
         of_silence(times, request_s),
     )
     client = _client(given)
-    proxy_s = (given.deadline_s + client.seconds) / 2
-    proxy = given.setting(
-        "proxy.read_timeout_s",
-        proxy_s,
+    return [Step("request", request_s, request), _proxy(given, client.seconds), client]
+
+
+def _proxy(given: Given, client_s: float) -> Step:
+    """What is declared stays where it is in order."""
+    declared_s = given.proxy_s
+    if declared_s is not None and given.deadline_s < declared_s < client_s:
+        return Step("proxy", declared_s)
+    proxy_s = (given.deadline_s + client_s) / 2
+    not_so = "" if declared_s is None else f"; the {declared_s:g} s of now (target.proxy_timeout_s) are not"
+    reason = (
         f"Above the promised {given.deadline_s:g} s, for an answer of the service says more, and below the client's"
-        f" {client.seconds:g} s.",
-        "There was no proxy of yours in front.",
+        f" {client_s:g} s{not_so}."
     )
-    return [Step("request", request_s, request), Step("proxy", proxy_s, proxy), client]
+    setting = Setting("proxy.read_timeout_s", declared_s, proxy_s, reason, untested=_NO_PROXY)
+    return Step("proxy", proxy_s, setting)
 
 
 def _client(given: Given) -> Step:
+    """Where nobody says how long clients wait, a proxy that fits the promise is what they have to fit."""
+    proxy_s = given.proxy_s or 0.0
+    if not given.client_declared and given.client_s > given.deadline_s and given.client_s <= proxy_s:
+        why = f"Above the {proxy_s:g} s that the proxy waits (target.proxy_timeout_s), so its answer reaches somebody."
+        return _longer(given, proxy_s, why)
     if given.client_s > given.deadline_s:
         return Step("client", given.client_s)
-    client_s = math.ceil(given.deadline_s + _LONGER_S)
     why = (
         f"It gives up after {given.client_s:g} s (load.timeout_s), before the promised {given.deadline_s:g} s are over."
     )
-    setting = given.setting("client.timeout_s", client_s, why, "No client of a trial waited for so long.")
-    return Step("client", client_s, setting)
+    return _longer(given, given.deadline_s, why)
+
+
+def _longer(given: Given, than_s: float, why: str) -> Step:
+    client_s = math.ceil(than_s + _LONGER_S)
+    return Step("client", client_s, given.setting("client.timeout_s", client_s, why, _SO_LONG))
