@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from harness.cli.results import read_judged, show_tuning, write_reports
 from harness.cli.run import make_watcher
 from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_swept, held
-from harness.cli.tune_asked import NONE, Scope, ask, tune_facts
+from harness.cli.tune_asked import NONE, Scope, ask, scenarios_s, tune_facts
 from harness.cli.tune_time import Budget
+from harness.model.record import TrialRecord
 from harness.model.target import Target
 from harness.model.trial import PlannedTrial
 from harness.plan import plan_trial
@@ -108,10 +109,16 @@ def tune(
 class Tuning:
     """Asks for one trial after the other, each from the records of those before it, while there is time."""
 
-    def __init__(self, scope: Scope, run_dir: Path, watcher: Quiet, minutes: float) -> None:
-        self._scope, self._run_dir, self._watcher = scope, run_dir, watcher
-        hardships = [scope.scenarios[each.name] for each in scope.asked.scenarios]
-        self._budget = Budget(minutes * 60, hardships, thorough=minutes >= _THOROUGH_MIN)
+    def __init__(
+        self,
+        scope: Scope,
+        run_dir: Path,
+        watcher: Quiet,
+        minutes: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scope, self._run_dir, self._watcher, self._clock = scope, run_dir, watcher, clock
+        self._budget = Budget(minutes * 60, scenarios_s(scope), thorough=minutes >= _THOROUGH_MIN, clock=clock)
         self._seen: list[Seen] = []
         self._targets: dict[tuple[Config, Settings, bool], Target] = {}
 
@@ -120,20 +127,21 @@ class Tuning:
         while not isinstance(step := self._next(), Tuned):
             planned = self._plan(step)
             self._watcher.say(f"{'verify' if isinstance(step, Survive) else 'measure'} {self._told(step)}")
-            began_s = time.monotonic()
+            began_s = self._clock()
             yield self._target(step), planned
-            self._budget.spent(planned.scenario.name, time.monotonic() - began_s)
+            took_s = self._clock() - began_s
             record = read_trial(trial_folder(self._run_dir, planned.slug))
+            self._budget.spent(planned.scenario.name, took_s, _loaded_s(record))
             self._seen.append(see(record, self._watcher.verdicts[-1], planned.block))
             tell = self._watcher.say if isinstance(step, Survive) else self._watcher.found
             tell(self._heard(step, self._seen[-1]))
 
     def _next(self) -> Next | Tuned:
-        """How many blocks of pairs there is time for is known when all else is done."""
-        asked = self._scope.asked
-        step = next_trial(asked, self._seen, search=self._budget.may_search(), blocks=self._budget.blocks or 0)
-        if isinstance(step, Tuned) and self._budget.blocks is None:
-            return next_trial(asked, self._seen, search=False, blocks=self._budget.plan_blocks())
+        """Blocks of pairs come when all else is done, while there is time for one more."""
+        asked, budget = self._scope.asked, self._budget
+        step = next_trial(asked, self._seen, search=budget.may_search(), blocks=budget.blocks)
+        if isinstance(step, Tuned) and budget.one_more():
+            return next_trial(asked, self._seen, search=False, blocks=budget.blocks)
         return step
 
     def _plan(self, step: Next) -> PlannedTrial:
@@ -167,6 +175,12 @@ class Tuning:
         held = f"held {low:g}/s" if low is not None else "held nothing"
         broke = f", not {high:g}/s" if high is not None else ""
         return f"{self._told(step)} {held}{broke}{f' ({limit})' if limit else ''}; {self._budget.left_told}"
+
+
+def _loaded_s(record: TrialRecord) -> float:
+    """From the load's beginning to its drain, which is what a plan knows beforehand; 0 where it did not get so far."""
+    load, drain = record.phase("warmup"), record.phase("drain")
+    return (drain.start_ns - load.start_ns) / 1e9 if load and drain else 0.0
 
 
 def _more(step: Next) -> Settings:

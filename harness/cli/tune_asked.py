@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.faults import unable
 from harness.model.scenario import Scenario
 from harness.model.target import Scalar, Target
-from harness.plan import why_not
+from harness.plan import plan_trial, why_not
 from harness.plan_search import search_overrides
 from harness.servers import server_of
 from harness.target import load_target
@@ -69,6 +69,13 @@ def ask(
     table = server_of(target.server).table
     asked = Asked(levers, hardships, repeat, seed, tuple(refused.items()), table, target.tune.timeouts)
     return Scope(asked, fitting, path, overrides)
+
+
+def scenarios_s(scope: Scope) -> list[float]:
+    """What each of the scenarios takes on this target by its plan."""
+    now = load_target(scope.path, scope.overrides)
+    scenarios = scope.scenarios.values()
+    return [plan_trial(1, scenario, now, now.workers, {}, 0, 0).estimate_s for scenario in scenarios]
 
 
 def tune_facts(asked: Asked, minutes: float, target: Target) -> dict[str, object]:

@@ -35,9 +35,9 @@ class Paired:
 
 
 def paired_levels(mine: Sequence[Stairs], common_rps: float) -> tuple[float, ...]:
-    """The rate that both hold, then the bracket of this one."""
-    bounded = [each for each in mine if each.bounded]
-    own = next_levels(bounded[-1:], common_rps / COMMON_SHARE)
+    """The rate that both hold, then the bracket of this one, or up from what it held where that has no end yet."""
+    known = [each for each in mine if each.bounded] or [each for each in mine if each.low_rps]
+    own = next_levels(known[-1:], common_rps / COMMON_SHARE)
     common = float(f"{common_rps:.3g}")
     return (*[common] * COMMON_STEPS, *(level for level in own if level > common))
 

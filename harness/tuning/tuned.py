@@ -222,7 +222,7 @@ class _Story:
         sides = ((self._before, _NONE_MORE), (config, more))
         if sides[0] == sides[1]:
             return None
-        low = [fmean(scores(self._stairs(side)) or (0.0,)) for side, _ in sides]
+        low = [_held_rps(self._stairs(side)) for side, _ in sides]
         done = sum(each.scenario == PAIR for each in self._seen)
         if done >= 2 * blocks or min(low) <= 0:
             return None
@@ -294,6 +294,11 @@ class _Story:
 
     def _left(self, found: Found, survived: Survived) -> Config:
         return self._without(found.config, frozenset(each.key for each in survived.taken_back))
+
+
+def _held_rps(seen: Sequence[Stairs]) -> float:
+    """The score; where the search was over before there was one, what it held at least."""
+    return fmean(scores(seen) or (max((each.low_rps or 0.0 for each in seen), default=0.0),))
 
 
 def _has(seen: Seen, key: str, value: Scalar) -> bool:

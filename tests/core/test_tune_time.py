@@ -1,5 +1,6 @@
 """How the minutes of a tuning are spent, and when a staircase has shown enough."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,32 +15,83 @@ from harness.trial_state import TrialState
 DRAIN = Scenario("drain", "Does it drain?", baseline_s=6)
 
 
+class Clock:
+    """Stands still until a trial is told to have been run."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def run(budget: Budget, clock: Clock, name: str, seconds: float, loaded_s: float = 0.0) -> None:
+    clock.now_s += seconds
+    budget.spent(name, seconds, loaded_s)
+
+
+def begun(total_s: float, *, thorough: bool, scenarios_s: Sequence[float] = ()) -> tuple[Budget, Clock]:
+    clock = Clock()
+    return Budget(total_s, scenarios_s, thorough=thorough, clock=clock), clock
+
+
 def test_one_trial_is_run_however_little_time_there_is() -> None:
-    budget = Budget(30.0, [DRAIN], thorough=False)
+    budget, clock = begun(30.0, thorough=False, scenarios_s=[17.0])
     assert budget.may_search()
-    budget.spent("climb", 25.0)
+    run(budget, clock, "climb", 25.0)
     assert not budget.may_search()
 
 
 def test_the_search_leaves_time_for_two_rounds_of_scenarios_and_for_pairs() -> None:
-    budget = Budget(120.0, [DRAIN], thorough=False)  # a drain takes 17 s
-    budget.spent("climb", 20.0)
-    budget.spent("drain", 500.0)  # no measure for a climb
+    budget, clock = begun(120.0, thorough=False, scenarios_s=[17.0])
+    run(budget, clock, "climb", 20.0, loaded_s=12.0)
+    run(budget, clock, "drain", 20.0)  # no measure for a climb
     assert budget.may_search()
-    thorough = Budget(250.0, [DRAIN], thorough=True)
-    thorough.spent("climb", 20.0)
+    thorough, clock = begun(320.0, thorough=True, scenarios_s=[17.0])
+    run(thorough, clock, "climb", 20.0, loaded_s=12.0)
     assert not thorough.may_search()
 
 
-@pytest.mark.parametrize(
-    ("total_s", "thorough", "blocks"), [(10, True, 3), (10, False, 0), (250, False, 4), (9999, True, 10)]
-)
-def test_pairs_are_as_many_as_fit(total_s: float, thorough: bool, blocks: int) -> None:
-    budget = Budget(total_s, [], thorough=thorough)
-    budget.spent("climb", 20.0)
-    assert budget.blocks is None
-    assert budget.plan_blocks() == blocks
+def test_an_app_that_boots_slowly_leaves_less_time_to_search() -> None:
+    quick, clock = begun(120.0, thorough=False, scenarios_s=[17.0])
+    run(quick, clock, "climb", 40.0, loaded_s=32.0)
+    assert quick.may_search()
+    slow, clock = begun(120.0, thorough=False, scenarios_s=[17.0])
+    run(slow, clock, "climb", 40.0, loaded_s=10.0)
+    assert not slow.may_search()
+
+
+def test_a_search_that_ended_for_want_of_time_does_not_begin_again() -> None:
+    budget, clock = begun(200.0, thorough=False, scenarios_s=[30.0])
+    run(budget, clock, "climb", 40.0, loaded_s=2.0)
+    assert not budget.may_search()
+    for _ in range(4):
+        run(budget, clock, "drain", 1.0, loaded_s=1.0)
+    assert not budget.may_search()
+
+
+@pytest.mark.parametrize(("total_s", "pair_s", "blocks"), [(100, 28, 0), (200, 28, 3), (300, 28, 5), (9999, 28, 10)])
+@pytest.mark.parametrize("thorough", [True, False])
+def test_pairs_are_as_many_as_fit(total_s: float, pair_s: float, blocks: int, thorough: bool) -> None:
+    budget, clock = begun(total_s, thorough=thorough)
+    run(budget, clock, "climb", 20.0)
+    assert budget.blocks == 0
+    while budget.one_more():
+        before = budget.blocks
+        for _ in range(6 if before == 3 else 2):
+            run(budget, clock, "climb-paired", pair_s)
     assert budget.blocks == blocks
+    assert budget.left_s >= 0
+
+
+def test_pairs_that_take_longer_than_thought_become_fewer() -> None:
+    budget, clock = begun(420.0, thorough=True)
+    run(budget, clock, "climb", 20.0)
+    assert budget.one_more()
+    for _ in range(6):
+        run(budget, clock, "climb-paired", 60.0)
+    assert not budget.one_more(), "40 s are left, and a block took 120 s"
+    assert budget.blocks == 3
 
 
 def summed(at_s: float, p99_ms: float) -> LoadSummed:
