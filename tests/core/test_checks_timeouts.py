@@ -8,6 +8,7 @@ import pytest
 from record_builder import BASELINE, BITE_S, BLACKHOLE, DRAIN, FROZEN, REFUSED, Done, Reply, Story, ns
 from test_checks_premises import verdict_of
 
+from harness.checks.facts.troubles import sigterm_ns
 from harness.checks.judge import judge_trial
 from harness.model.observation import DatabaseSampled, FaultChanged, SessionLimits
 from harness.model.record import TrialRecord
@@ -302,6 +303,16 @@ def test_requests_that_are_cut_at_once_are_not_the_graces_doing() -> None:
     record = ended((Reply(0.2, -1, "eof"),), server_settings=graceful(30.0))
     assert verdict_of(record, NAME).verdict == "pass"
     assert verdict_of(record, "graceful-shutdown").verdict == "fail"
+
+
+def test_who_came_after_sigterm_and_was_never_accepted_was_not_in_hand() -> None:
+    record = ended(took_s=15.0, server_settings=graceful(12.0))
+    rows, asked_ns = record.samples.copy(), sigterm_ns(record)
+    cut = rows[-3:]
+    cut["code"], cut["sent"], cut["done"] = Outcome.RESET_HEADERS, asked_ns - ns(1), asked_ns + ns(15)
+    assert pairs_of(replace(record, samples=rows)) == {"drain + request + close < graceful": False}
+    cut["sent"] = asked_ns + ns(0.5)
+    assert pairs_of(replace(record, samples=rows)) == {"drain + request + close < graceful": True}
 
 
 def test_a_kill_that_comes_before_the_grace_is_over_is_inverted() -> None:

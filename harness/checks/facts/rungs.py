@@ -251,7 +251,7 @@ def _graceful(record: TrialRecord, stop: ServerStopped, graceful: Reading) -> Pa
     held = [seen for seen in record.of(InFlightEnded) if seen.accepted_ns >= 0 and seen.done_ns > asked_ns]
     over_ns = asked_ns + int((graceful.seconds - _MARGIN_S) * 1e9)
     cut = [Span(asked_ns, seen.done_ns) for seen in _cut(record, asked_ns) if seen.done_ns >= over_ns]
-    cut += _cut_rows(record, over_ns)
+    cut += _cut_rows(record, asked_ns, over_ns)
     saw = f"{len(held)} requests were held open across SIGTERM, and {len(cut)} cut when the graceful timeout was over"
     counts = {"in_hand": len(held), "cut": len(cut)}
     promised = Reading("request", record.trial.slo.deadline_s, "slo.deadline_s")
@@ -282,9 +282,12 @@ def _cut(record: TrialRecord, asked_ns: int) -> Sequence[InFlightEnded]:
     ]
 
 
-def _cut_rows(record: TrialRecord, over_ns: int) -> list[Span]:
-    """Requests of the load that were open for a while and then cut; what is refused ends as soon as it was sent."""
+def _cut_rows(record: TrialRecord, asked_ns: int, over_ns: int) -> list[Span]:
+    """Requests of the load that were sent before SIGTERM, open for a while, and then cut.
+
+    Who comes later may wait in the queue of a listening socket that nobody accepts from any more, until it is closed.
+    """
     rows = record.samples
     ends = ends_ns(rows)
-    waited = (rows["sent"] >= 0) & (ends - rows["sent"] >= int(_WAITED_S * 1e9))
-    return list(_spans(rows, waited & in_group(rows, CUT) & (ends >= over_ns)))
+    in_hand = (rows["sent"] >= 0) & (rows["sent"] < asked_ns) & (ends - rows["sent"] >= int(_WAITED_S * 1e9))
+    return list(_spans(rows, in_hand & in_group(rows, CUT) & (ends >= over_ns)))
