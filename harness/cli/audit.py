@@ -18,21 +18,22 @@ from harness.audit.row import Row
 from harness.campaign import make_run_dir
 from harness.cli.audit_results import audit_exit_code, judge_audit, show_audit, write_audit_reports
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
+from harness.cli.options import JSON, JUNIT, OUT, QUIET, SET, TARGET, WORKERS, target_path
 from harness.errors import Interrupted, UsageError
 from harness.system.process import Spawner
-from harness.target import find_target, load_target
+from harness.target import load_target
 from reports.audit.text import row_line
 
 
 @click.command()
 @click.option("--row", "names", multiple=True, metavar="ROW", help="Only this row; may be given several times.")
-@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
-@click.option("--workers", type=int, help="Number of worker processes.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@TARGET
+@SET
+@WORKERS
+@OUT
+@JUNIT
+@JSON
+@QUIET
 def audit(
     names: tuple[str, ...],
     target_file: str | None,
@@ -53,7 +54,7 @@ def audit(
     """
     ledger = inherited_ledger("audit")
     rows = _choose(names)
-    path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    path = target_path(target_file)
     target = load_target(path, read_overrides(settings, workers))
     run_dir = make_run_dir(out, "audit", inner="rows")
     command = ["shakedown", "audit", *(f"--row={name}" for name in names), f"--target={path}"]

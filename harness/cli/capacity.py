@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,16 +11,17 @@ import click
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
 from harness.cli.live import Quiet
-from harness.cli.results import read_judged, show_search, write_reports
+from harness.cli.options import JSON, OUT, QUIET, SEED, SET, TARGET, WORKERS, seed_or_random, target_path
+from harness.cli.results import show_search
 from harness.cli.run import make_watcher
 from harness.cli.sweep_asked import typed_settings
-from harness.cli.swept import conduct_swept, held
+from harness.cli.swept import conduct_search
 from harness.errors import UsageError
 from harness.model.target import Target
 from harness.model.trial import PlannedTrial
 from harness.plan_search import plan_rate, search_overrides
 from harness.record import read_trial, trial_folder
-from harness.target import find_target, load_target
+from harness.target import load_target
 from harness.tuning.capacity import Range, Tried, Try, next_step
 from harness.tuning.holds import holds
 
@@ -30,18 +30,18 @@ _ABOUT_S = 240.0
 
 
 @click.command()
-@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
-@click.option("--workers", type=int, help="Number of worker processes.")
+@TARGET
+@SET
+@WORKERS
 @click.option(
     "--start", "start_rps", type=click.FloatRange(1), default=_START_RPS, show_default=True, help="First rate, /s."
 )
 @click.option("--max", "max_rps", type=click.FloatRange(1), default=5000.0, show_default=True, help="Highest rate, /s.")
 @click.option("--precision", type=click.FloatRange(1, 50), default=5.0, show_default=True, help="Width in percent.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of the load's schedule; random by default, and told.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@SEED
+@OUT
+@JSON
+@QUIET
 def capacity(
     target_file: str | None,
     settings: tuple[str, ...],
@@ -68,10 +68,10 @@ def capacity(
     if start_rps > max_rps:
         raise UsageError(f"--start {start_rps:g} is above --max {max_rps:g}.")
     where = Range(start_rps=start_rps, max_rps=max_rps, precision=precision / 100)
-    path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    path = target_path(target_file)
     careful = search_overrides(load_target(path, overrides), where)
     target = load_target(path, {**careful, **overrides})
-    used = seed if seed is not None else random.randrange(1, 2**31)
+    used = seed_or_random(seed)
     run_dir = make_run_dir(out, "capacity")
     sets = typed_settings({key: value for key, value in overrides.items() if key != "workers"})
     typed = [f"--workers={target.workers}", f"--start={start_rps:g}", f"--max={max_rps:g}", f"--seed={used}"]
@@ -86,11 +86,7 @@ def capacity(
         more={"search": asdict(where)},
         search=lambda: _search(run_dir, target, where, used, watcher),
     )
-    with held(run_dir):
-        conduct_swept(run, ledger, watcher, None, as_json, "")
-        judged = read_judged(run_dir)
-        write_reports(judged, None)
-        return show_search(judged, as_json)
+    return conduct_search(run, ledger, watcher, as_json, show_search)
 
 
 def _search(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from harness.campaign import Run, make_run_dir
 from harness.cli.compare_sides import Sides, both_sides
 from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.options import DRY_RUN, JSON, OUT, QUIET, SEED_OF_ORDER, seed_or_random
 from harness.cli.planned import show_plan
 from harness.cli.results import read_judged, show_comparison, write_reports
 from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
@@ -34,12 +34,12 @@ _NAMES = [metric.name for metric in METRICS if metric.name != "error_rate"]
 @click.option("--minimal", type=click.FloatRange(0, 100), default=5.0, show_default=True, help="Percent that matter.")
 @click.option("--target", "target_file", type=click.Path(), help="Target file of settings; see docs/target-file.md.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key in both.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of order and load; random by default, and told.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
+@SEED_OF_ORDER
+@OUT
 @click.option("--insist", is_flag=True, help="Describe stored runs that are not comparable all the same.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")
+@JSON
+@QUIET
+@DRY_RUN
 def compare(
     base: str,
     new: str,
@@ -75,7 +75,7 @@ def compare(
         return compare_stored(Path(base), Path(new), insist, as_json)
     if any(stored):
         raise UsageError("A run directory is compared with a run directory: trials of today need a partner of today.")
-    used = seed if seed is not None else random.randrange(1, 2**31)
+    used = seed_or_random(seed)
     common = read_overrides(settings, None)
     with both_sides(base, new, target_file, common, ledger) as sides:
         planned = _plan(names, sides, repeat, used)

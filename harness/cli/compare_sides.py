@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from harness.cli.options import target_path
 from harness.errors import UsageError
 from harness.ledger import Ledger
 from harness.model.target import Scalar, Target
@@ -19,7 +20,7 @@ from harness.revisions import (
     find_repository,
     find_revision,
 )
-from harness.target import find_target, load_target, read_override
+from harness.target import load_target, read_override
 
 GIT = "git:"
 
@@ -44,7 +45,7 @@ def both_sides(
         raise UsageError(f"A revision is compared with a revision: give both as {GIT}REV, as in {GIT}main {GIT}HEAD.")
     with ExitStack() as stack:
         if all(revisions):
-            path = find_target(Path(target_file) if target_file else None, Path.cwd())
+            path = target_path(target_file)
             sides = stack.enter_context(_revisions(base[len(GIT) :], new[len(GIT) :], path, common, ledger))
         else:
             sides = Sides(_side("base", base, target_file, common), _side("new", new, target_file, common))
@@ -56,7 +57,7 @@ def _side(name: str, text: str, target_file: str | None, common: Mapping[str, Sc
     """A setting `KEY=VALUE[,KEY=VALUE…]` of the target, or a target file."""
     if "=" in text:
         own = dict(read_override(part) for part in text.split(","))
-        path = find_target(Path(target_file) if target_file else None, Path.cwd())
+        path = target_path(target_file)
     else:
         own, path = {}, Path(text)
         if not path.is_file():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import JSON
 from harness.cli.results import needs_ascii, write_text
 from harness.errors import UsageError
 from harness.run_index import read_kept
@@ -29,7 +30,7 @@ _RUNS = "runs"
 @click.option("--metric", type=click.Choice([each.name for each in METRICS]), default="p50_ms", show_default=True)
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the runs; runs/ by default.")
 @click.option("--last", type=click.IntRange(1), help="Only so many of the newest runs of each line.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@JSON
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts to this file.")
 def history(
     name: str | None, metric: str, runs: Path | None, last: int | None, as_json: bool, html: Path | None

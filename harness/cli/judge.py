@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import JSON
 from harness.cli.results import (
     exit_code,
     read_judged,
@@ -26,7 +27,7 @@ from reports.tune.view import is_tuning
 
 @click.command()
 @click.argument("run_dir", metavar="DIR")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@JSON
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write JUnit XML to this file too.")
 def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
     """Judge a run directory again, from its record: no app, no database, no load.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import random
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -16,6 +15,19 @@ from harness.campaign import Run, make_run_dir, run_campaign
 from harness.checks.judge import judge_trial
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
 from harness.cli.live import OnTerminal, Plain, Quiet
+from harness.cli.options import (
+    DRY_RUN,
+    JSON,
+    JUNIT,
+    OUT,
+    QUIET,
+    SEED,
+    SET,
+    TARGET,
+    WORKERS,
+    seed_or_random,
+    target_path,
+)
 from harness.cli.planned import show_plan
 from harness.cli.results import exit_code, read_judged, show, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
@@ -27,7 +39,7 @@ from harness.model.verdict import TrialVerdict
 from harness.plan import Plan, plan
 from harness.record import read_trial
 from harness.system.process import Spawner
-from harness.target import find_target, load_target
+from harness.target import load_target
 from scenarios import SCENARIOS, SUITES
 
 _LOAD_WORKERS = "Locust workers of this machine, each with an engine that sends."
@@ -37,20 +49,20 @@ _WEB = f"Show Locust's own page on this port ({WEB_PORT} if none is given)."
 
 @click.command()
 @click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=lambda *_: name_completions())
-@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
+@TARGET
 @click.option("--backend", type=click.Choice(["process"]), default="process", show_default=True, help="How it is run.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
-@click.option("--workers", type=int, help="Number of worker processes.")
+@SET
+@WORKERS
 @click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each scenario N times.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of the load's schedule; random by default, and told.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@SEED
+@OUT
+@JUNIT
+@JSON
+@QUIET
 @click.option("--load-workers", type=click.IntRange(1, MAX_LOCAL), default=1, show_default=True, help=_LOAD_WORKERS)
 @click.option("--bind", metavar="ADDRESS[:PORT]", help=_BIND)
 @click.option("--web", "web_port", type=click.IntRange(1, 65535), is_flag=False, flag_value=WEB_PORT, help=_WEB)
-@click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")
+@DRY_RUN
 def run(
     names: tuple[str, ...],
     target_file: str | None,
@@ -78,10 +90,10 @@ def run(
     """
     ledger = inherited_ledger("run")
     overrides = read_overrides(settings, workers)
-    path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    path = target_path(target_file)
     target = load_target(path, overrides)
     chosen = choose_scenarios(names)
-    used_seed = seed if seed is not None else random.randrange(1, 2**31)
+    used_seed = seed_or_random(seed)
     planned = plan(
         chosen,
         target,

@@ -8,6 +8,7 @@ import click
 
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.options import DRY_RUN, JSON, JUNIT, OUT, QUIET, SEED_OF_ORDER, TARGET
 from harness.cli.planned import show_plan
 from harness.cli.results import exit_code, read_judged, show, write_reports
 from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
@@ -23,17 +24,17 @@ from harness.target import load_target
 @click.argument("names", metavar="NAME…", nargs=-1, shell_complete=lambda *_: name_completions())
 @click.option("--vary", "varied", multiple=True, metavar="KEY=V1,V2,…", help="Values of a key; each --vary multiplies.")
 @click.option("--repeat", type=click.IntRange(1, 100), default=3, show_default=True, help="Blocks: trials of each.")
-@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
+@TARGET
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key in every trial.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of order and load; random by default, and told.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
+@SEED_OF_ORDER
+@OUT
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Finish the sweep in DIR, as it was asked."
 )
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be run, and how long it takes.")
+@JUNIT
+@JSON
+@QUIET
+@DRY_RUN
 def sweep(
     names: tuple[str, ...],
     varied: tuple[str, ...],

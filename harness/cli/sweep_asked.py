@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.cli.options import seed_or_random, target_path
 from harness.errors import UsageError
 from harness.model.secrecy import may_be_secret
 from harness.model.target import Scalar
 from harness.plan_sweep import SweepPlan, combinations
 from harness.record import read_manifest
-from harness.target import find_target, read_override
+from harness.target import read_override
 from harness.target_override import full_key, short_key
 
 
@@ -40,11 +40,11 @@ def asked_now(
 ) -> Asked:
     if not names:
         raise UsageError("sweep needs a scenario: shakedown sweep NAME… --vary KEY=V1,V2; `shakedown list` names them.")
-    path = find_target(Path(target_file) if target_file else None, Path.cwd())
+    path = target_path(target_file)
     vary = read_vary(varied)
     if both := sorted({full_key(key) for key in vary} & {full_key(key) for key in overrides}):
         raise UsageError(f"{short_key(both[0])} is both set and varied; it can only be one of them.")
-    used = seed if seed is not None else random.randrange(1, 2**31)
+    used = seed_or_random(seed)
     return Asked(names, str(path), vary, overrides, repeat, used)
 
 

@@ -6,13 +6,14 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.campaign import Run, run_campaign
 from harness.cli.guarded import conduct
 from harness.cli.live import Quiet
+from harness.cli.results import read_judged, write_reports
 from harness.cli.run import show_so_far
 from harness.errors import Interrupted, MachineError, UsageError
 from harness.ledger import Ledger
@@ -20,6 +21,7 @@ from harness.plan_sweep import SweepPlan
 from harness.record import read_manifest, read_trial, trial_folder
 from harness.system.process import Spawner
 from reports.plain import plain
+from reports.view import RunView
 
 
 def left_s(run: Run) -> float:
@@ -53,6 +55,17 @@ def conduct_swept(
     if failure is not None:
         show_so_far(run.run_dir, watcher.verdicts, junit, as_json)
         raise failure
+
+
+def conduct_search(
+    run: Run, ledger: Ledger, watcher: Quiet, as_json: bool, tell: Callable[[RunView, bool], int]
+) -> int:
+    """Conduct trials that follow from one another, and show what they say."""
+    with held(run.run_dir):
+        conduct_swept(run, ledger, watcher, None, as_json, "")
+        judged = read_judged(run.run_dir)
+        write_reports(judged, None)
+        return tell(judged, as_json)
 
 
 def finished_trials(run_dir: Path, planned: SweepPlan) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,10 +12,11 @@ import click
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
 from harness.cli.live import Quiet
-from harness.cli.results import read_judged, show_tuning, write_reports
+from harness.cli.options import JSON, OUT, QUIET, SEED, SET, TARGET, seed_or_random, target_path
+from harness.cli.results import show_tuning
 from harness.cli.run import make_watcher
 from harness.cli.sweep_asked import typed_settings
-from harness.cli.swept import conduct_swept, held
+from harness.cli.swept import conduct_search
 from harness.cli.tune_asked import NONE, Scope, ask, scenarios_s, tune_facts
 from harness.cli.tune_time import Budget
 from harness.model.record import TrialRecord
@@ -25,7 +25,6 @@ from harness.model.trial import PlannedTrial
 from harness.plan import plan_trial
 from harness.plan_tune import plan_climb
 from harness.record import read_trial, trial_folder
-from harness.target import find_target
 from harness.tuning.asked import CLIMB, PAIR, Seen, see, short
 from harness.tuning.levers import Config
 from harness.tuning.tuned import Climb, Next, Settings, Survive, Tuned, next_trial
@@ -34,8 +33,8 @@ _THOROUGH_MIN = 8.0
 
 
 @click.command()
-@click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
+@TARGET
+@SET
 @click.option("--workers", type=int, help="Number of worker processes that there are now.")
 @click.option("--workers-max", type=click.IntRange(1, 256), help="Most workers to try. [4, or twice the CPUs]")
 @click.option(
@@ -48,10 +47,10 @@ _THOROUGH_MIN = 8.0
     metavar="NAME",
     help=f"Scenario or suite that must be survived, or {NONE}. [what applies of five]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Seed of the load's schedule; random by default, and told.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@SEED
+@OUT
+@JSON
+@QUIET
 def tune(
     target_file: str | None,
     settings: tuple[str, ...],
@@ -80,8 +79,8 @@ def tune(
     """
     ledger = inherited_ledger("tune")
     overrides = read_overrides(settings, workers)
-    path = find_target(Path(target_file) if target_file else None, Path.cwd())
-    used = seed if seed is not None else random.randrange(1, 2**31)
+    path = target_path(target_file)
+    used = seed_or_random(seed)
     scope = ask(path, overrides, workers_max, names, repeat=2, seed=used)
     run_dir = make_run_dir(out, "tune")
     sets = typed_settings({key: value for key, value in overrides.items() if key != "workers"})
@@ -99,11 +98,7 @@ def tune(
         more={"tune": tune_facts(scope.asked, minutes, now)},
         search=lambda: Tuning(scope, run_dir, watcher, minutes).trials(),
     )
-    with held(run_dir):
-        conduct_swept(run, ledger, watcher, None, as_json, "")
-        judged = read_judged(run_dir)
-        write_reports(judged, None)
-        return show_tuning(judged, as_json)
+    return conduct_search(run, ledger, watcher, as_json, show_tuning)
 
 
 class Tuning:
