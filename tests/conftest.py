@@ -2,6 +2,8 @@
 
 A session in the background of a script inherits an ignored SIGINT and would hand it on to every child; tests that
 interrupt a child need it to be heard.
+
+Nor may a busy machine look like a failure: Hypothesis has no deadline for an example here, and no limit for making one.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from audit_rig import Asked, Audited
@@ -24,6 +27,8 @@ STRICT = os.environ.get("SHAKEDOWN_STRICT") == "1"
 def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 @pytest.hookimpl(wrapper=True)
