@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 
 from harness.deployment import Deployment, NotThere
 from harness.faults.fault import Parameter
 from harness.system.proc import Stat, is_same, read_stat
+from harness.system.socket_diag import received
 from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
 
 BUSIEST = -1
@@ -16,17 +18,25 @@ INDEX = Parameter("index", BUSIEST, BUSIEST, 1_000, "which worker, oldest first;
 def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
     """The worker's state now, and how many client connections it holds.
 
-    By default the busiest, by connections and then by CPU time: hurting one that nobody talks to shows nothing (F10).
+    By default the busiest: hurting one that nobody talks to shows nothing (F10).
     """
     pids = deployment.workers()
     held = connections_by_worker(deployment)
     if index == BUSIEST and pids:
-        spent = {pid: stat.cpu_s for pid in pids if (stat := read_stat(pid)) is not None}
-        index = max(range(len(pids)), key=lambda number: (held.get(pids[number], 0), spent.get(pids[number], 0.0)))
+        index = pids.index(_busiest(deployment, pids, held))
     stat = read_stat(pids[index]) if 0 <= index < len(pids) else None
     if stat is None:
         raise NotThere(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
     return stat, held.get(stat.pid, 0)
+
+
+def _busiest(deployment: Deployment, pids: Sequence[int], held: Mapping[int, int]) -> int:
+    """Whose open connections have brought most; a client that keeps its connections may use one of many. Where none is
+    kept, or the kernel does not tell, by their number, and then by CPU time."""
+    brought = received(deployment.address.port)
+    asked = {pid: sum(brought.get(inode, 0) for inode in inodes_of(pid)) for pid in pids}
+    spent = {pid: stat.cpu_s for pid in pids if (stat := read_stat(pid)) is not None}
+    return max(pids, key=lambda pid: (asked[pid], held.get(pid, 0), spent.get(pid, 0.0)))
 
 
 def send(worker: Stat, number: int) -> bool:

@@ -81,6 +81,12 @@ def test_the_busiest_worker_is_hurt_unless_one_is_named(server: Stand) -> None:
             await until(lambda: connections_by_worker(deployment) == {idle: 0, busy: 1}, UP_S, "one connection")
             async with applied(server.actor("worker.freeze")):
                 assert state(busy) == "T"
+        async with server.pinned() as kept:
+            for times, asked in zip((10, 30), deployment.workers(), strict=True):
+                for _ in range(times):
+                    assert await server.ask(kept[asked]) == "answered"
+                async with applied(server.actor("worker.freeze")):
+                    assert state(asked) == "T", "both have one connection"
         with pytest.raises(MachineError, match="no worker number 7"):
             await server.actor("worker.freeze", index=7).apply()
         assert await server.answering(WORKERS)

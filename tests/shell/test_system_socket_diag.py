@@ -60,5 +60,16 @@ def test_the_table_is_that_of_proc() -> None:
         assert quick == slow
 
 
+def test_what_a_connection_has_brought_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        busy, idle = (socket.create_connection(("127.0.0.1", port)) for _ in range(2))
+        first, second = (server.accept()[0] for _ in range(2))
+        with busy, idle, first, second:
+            busy.sendall(b"x" * 5000)
+            assert len(first.recv(5000, socket.MSG_WAITALL)) == 5000
+            assert socket_diag.received(port) == {inode(first): 5000, inode(second): 0}
+
+
 def _ports(row: TcpRow) -> tuple[int, int]:
     return row.local_port, row.remote_port
