@@ -318,10 +318,8 @@ CASES = (
             "readiness-flips": "a worker that stands still cannot say that it is ready, which needs no rates",
             "readiness-bounded": "nor can it answer in time",
             "latency-slo": "requests that need nothing wait too",
-            "error-budget": "who waits a second for a session meanwhile is turned away when the worker goes on",
         },
         finds=("F04",),
-        base="desk_rates",
     ),
     Case(
         "places_for_bodies",
