@@ -31,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ROOT / "tests" / "tuned_apps"
 _SPARE_S = 120.0
-"""Pairs may take a little longer than was asked."""
+"""Beyond the minutes: a scenario that fails takes longer than was asked."""
 
 Document = Mapping[str, Any]
 
