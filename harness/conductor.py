@@ -68,7 +68,6 @@ WARMUP_CAP_S = 10.0
 _LAST_WORDS = 60  # lines: a supervisor's own traceback may come after the one that tells the mistake
 RECOVERY_MIN_S = 5.0
 OPEN_S = 3.0
-DEFAULT_GRACE_S = 30.0  # where a server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
 SPARE_S = 15.0
 
 
@@ -240,8 +239,8 @@ class Conductor:
         load = self._need_load()
         length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
         if timeline.ends_server(scenario):
-            length += self._grace_s()
-        length += sum(self._grace_s() + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
+            length += self.trial.grace_s
+        length += sum(self.trial.grace_s + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
         segments = segments_of(self.trial.shape, self.trial.rate_rps, length)
         where, spec, shape = deployment.ingress, self.rig.target.load, self.trial.shape
         profile = make_profile(
@@ -328,7 +327,7 @@ class Conductor:
         held = HeldRequests(watch, stage, self._lines, self._keys)
         await held.open()
         await self._stop_probes()
-        grace_s = self._grace_s()
+        grace_s = self.trial.grace_s
         stopped = await end_server(
             watch, deployment, held, await self._ask_to_end(deployment, stage, under_load, grace_s), grace_s
         )
@@ -380,13 +379,6 @@ class Conductor:
         end = time.monotonic() + limit_s
         while not known() and time.monotonic() < end:
             await asyncio.sleep(0.1)
-
-    def _grace_s(self) -> float:
-        """How long the server may take to end before it is killed: what the target declares, or enough for it."""
-        if self.trial.termination_s is not None:
-            return self.trial.termination_s
-        graceful_s = self.trial.server_settings.graceful_s
-        return (DEFAULT_GRACE_S if graceful_s is None else graceful_s) + self.trial.limits.grace_slack_s + 1.0
 
     def _need_load(self) -> Load:
         if self._load is None:

@@ -16,7 +16,6 @@ from harness.deployment import Deployment, Stopped
 from harness.faults.fault import Actor, Boot, Evidence, FaultSpec, Proof, Stage
 from harness.model.scenario import FaultUse
 
-GRACE_S = 30.0  # where a server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
 _SLACK_S = 3.0
 
 
@@ -48,8 +47,7 @@ class Restart:
 async def stop(deployment: Deployment) -> tuple[Stopped, Evidence]:
     """In order: SIGTERM, and SIGKILL only when the grace is over."""
     pid, began = deployment.master(), time.monotonic()
-    settled = deployment.settings.graceful_s
-    stopped = await deployment.stop((GRACE_S if settled is None else settled) + _SLACK_S)
+    stopped = await deployment.stop(deployment.settings.leaves_in_s + _SLACK_S)
     took_ms = round((time.monotonic() - began) * 1000)
     return stopped, {"pid": pid, "exit_code": stopped.exit_code, "killed": stopped.killed, "ended_ms": took_ms}
 

@@ -11,6 +11,8 @@ from harness.model.load_shape import STEADY, LoadShape
 from harness.model.scenario import Scenario
 from harness.model.target import FlowSpec, Limits, ProbeSpec, RequestLine, Scalar, Slo
 
+DEFAULT_GRACE_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
@@ -49,6 +51,11 @@ class ServerSettings:
     keepalive_s: float | None = None
     max_requests: int = 0
     version: str = ""
+
+    @property
+    def leaves_in_s(self) -> float:
+        """How long a shutdown may take: where it has no limit, Kubernetes' default terminationGracePeriodSeconds."""
+        return DEFAULT_GRACE_S if self.graceful_s is None else self.graceful_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +103,10 @@ class Trial:
     def closed(self) -> bool:
         """The load was that of users who wait for their answers."""
         return self.flow is not None and self.flow.model == "closed"
+
+    @property
+    def grace_s(self) -> float:
+        """How long the server may take to end before it is killed: what the target declares, or enough for it."""
+        if self.termination_s is not None:
+            return self.termination_s
+        return self.server_settings.leaves_in_s + self.limits.grace_slack_s + 1.0

@@ -20,7 +20,6 @@ from harness.model.trial import Trial
 from harness.probes import Watch
 from harness.probes.inflight import FIRST_KEY
 
-DEFAULT_GRACE_S = 30.0  # where the server has no limit of its own: Kubernetes' terminationGracePeriodSeconds
 _LOST_S = 3.0  # a supervisor notices late, and kills; only then do we
 
 
@@ -30,8 +29,7 @@ async def end_with_requests(bench: Bench, service: Service, links: Mapping[str, 
     watch = Watch(bench.clock, seen.append, deployment, _trial(bench, service))
     stage = Stage(deployment, bench.rig.spawner, bench.rig.toxiproxy, links, bench.rig.stubs)
     held = HeldRequests(watch, stage, lines, itertools.count(FIRST_KEY))
-    graceful_s = deployment.settings.graceful_s
-    grace_s = DEFAULT_GRACE_S if graceful_s is None else graceful_s
+    grace_s = deployment.settings.leaves_in_s
     try:
         await held.open()
         ending = asyncio.create_task(deployment.stop(grace_s + _LOST_S))
