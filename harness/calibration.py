@@ -61,8 +61,7 @@ async def _drive(
     def unheard(_observation: Observation) -> None:
         """A calibration leaves no record."""
 
-    launching = (rig.spawner, folder, clock, unheard, trial.flow, rig.generator, rig.generator_cpus)
-    load = await Load.launch(*launching)
+    load = await Load.launch(rig, folder, clock, unheard, trial.flow)
     try:
         segments = tuple(Segment.steady(STEP_S, rate) for rate in STEPS_RPS)
         profile = make_profile(trial, lines, deployment.ingress, segments, rig.target.load.connections)

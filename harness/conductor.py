@@ -197,17 +197,8 @@ class Conductor:
         self._phase("boot", 3.0)
         sent_ns = self.clock.now_ns()
         deployment = self.hand.start_server(self.prepared, self.clock, self.writer.folder / "server.log")
-        launching = asyncio.create_task(
-            Load.launch(
-                self.rig.spawner,
-                self.writer.folder,
-                self.clock,
-                self.emit,
-                self.trial.flow,
-                self.rig.generator,
-                self.rig.generator_cpus,
-            )
-        )
+        launch = Load.launch(self.rig, self.writer.folder, self.clock, self.emit, self.trial.flow)
+        launching = asyncio.create_task(launch)
         try:
             why = await until_up(deployment, self.trial.live, self.trial.ready, self.trial.workers)
         finally:

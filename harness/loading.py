@@ -9,7 +9,6 @@ from pathlib import Path
 from harness.deployment import Address
 from harness.errors import MachineError
 from harness.load.client import FLOW_DRIVER, LoadDriver, driver_environment
-from harness.load.generator import OURS_ALONE, Generator
 from harness.load.messages import Done, LoadSum, Note
 from harness.load.profile import Profile, Segment
 from harness.model.load_shape import STEADY, LoadShape, Replayed
@@ -17,9 +16,9 @@ from harness.model.observation import LoadEnded, LoadLines, LoadStarted, LoadSum
 from harness.model.target import FlowSpec, RequestLine
 from harness.model.trial import Trial
 from harness.probes.watch import Emit
+from harness.rig import Rig
 from harness.system.clock import Clock
 from harness.system.pipes import PipedChild
-from harness.system.process import Spawner
 
 _LEAD_NS = 150_000_000
 
@@ -64,25 +63,15 @@ class Load:
         driver.on_note = self._note
 
     @classmethod
-    async def launch(
-        cls,
-        spawner: Spawner,
-        folder: Path,
-        clock: Clock,
-        emit: Emit,
-        flow: FlowSpec | None = None,
-        generator: Generator = OURS_ALONE,
-        cpus: tuple[int, ...] = (),
-    ) -> Load:
+    async def launch(cls, rig: Rig, folder: Path, clock: Clock, emit: Emit, flow: FlowSpec | None = None) -> Load:
         """Start the driver's processes; they take a second or two to load Locust. A flow has a driver of its own."""
 
         async def spawn(argv: Sequence[str]) -> PipedChild:
-            process = spawner.spawn(
-                argv, name="load", env=driver_environment(), cwd=folder, log=folder / "load.log", pipes=True, cpus=cpus
-            )
+            env, log, cpus = driver_environment(), folder / "load.log", rig.generator_cpus
+            process = rig.spawner.spawn(argv, name="load", env=env, cwd=folder, log=log, pipes=True, cpus=cpus)
             return await PipedChild.open(process)
 
-        driver = await LoadDriver.launch(spawn, generator.command() if flow is None else FLOW_DRIVER)
+        driver = await LoadDriver.launch(spawn, rig.generator.command() if flow is None else FLOW_DRIVER)
         return cls(driver, clock, emit, flow)
 
     async def prepare(self, profile: Profile, rows: Path) -> None:

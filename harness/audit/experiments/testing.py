@@ -131,7 +131,7 @@ class _Driven:
         )
         folder = bench.rig.folder / f"audit-load-{secrets.token_hex(4)}"
         folder.mkdir()
-        load = await Load.launch(bench.rig.spawner, folder, bench.clock, _unheard)
+        load = await Load.launch(bench.rig, folder, bench.clock, _unheard)
         lag = LoopLag()
         try:
             await load.prepare(profile, folder / "samples.rows")
