@@ -21,14 +21,13 @@ from typing import Literal, Protocol
 
 from harness import timeline
 from harness.backends.process import ProcessDeployment
-from harness.booting import BOOT_S, until_up
+from harness.booting import until_up
 from harness.deployment import Deployment, NotThere, Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
 from harness.faults import spec_of
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
-from harness.load.shape import segments_of
-from harness.loading import Load, make_profile
+from harness.loading import Load, trial_profile
 from harness.model.fault_traits import has_trait
 from harness.model.observation import (
     PROXY_RENEWED,
@@ -64,11 +63,9 @@ from harness.stagehand import Prepared, Stagehand
 from harness.system.clock import Clock
 from harness.trial_state import TrialState
 
-WARMUP_CAP_S = 10.0
 _LAST_WORDS = 60  # lines: a supervisor's own traceback may come after the one that tells the mistake
 RECOVERY_MIN_S = 5.0
 OPEN_S = 3.0
-SPARE_S = 15.0
 
 
 class Listener(Protocol):
@@ -228,20 +225,12 @@ class Conductor:
             await read_session_limits(self._watch(deployment), name, server.address, database, server.mark)
         self._start_probes(deployment)
         load = self._need_load()
-        length = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
-        if timeline.ends_server(scenario):
-            length += self.trial.grace_s
-        length += sum(self.trial.grace_s + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
-        segments = segments_of(self.trial.shape, self.trial.rate_rps, length)
-        where, spec, shape = deployment.ingress, self.rig.target.load, self.trial.shape
-        profile = make_profile(
-            self.trial, self.hand.varied, where, segments, spec.connections, shape, spec.values, spec.pre_connect
-        )
+        profile = trial_profile(self.trial, self.rig.target.load, self.hand.varied, deployment.ingress)
         await load.prepare(profile, self.writer.samples)
         await load.start()
         await asyncio.sleep(timeline.WARMUP_S)
         if scenario.settles:
-            await self._until(self.state.is_steady, WARMUP_CAP_S - timeline.WARMUP_S)
+            await self._until(self.state.is_steady, timeline.WARMUP_CAP_S - timeline.WARMUP_S)
 
     async def _baseline(self) -> None:
         """Its whole length; a staircase ends where nothing above can hold."""

@@ -6,21 +6,41 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.booting import BOOT_S
 from harness.deployment import Address
 from harness.errors import MachineError
 from harness.load.client import FLOW_DRIVER, LoadDriver, driver_environment
 from harness.load.messages import Done, LoadSum, Note
 from harness.load.profile import Profile, Segment
+from harness.load.shape import segments_of
+from harness.model.fault_traits import has_trait
 from harness.model.load_shape import STEADY, LoadShape, Replayed
 from harness.model.observation import LoadEnded, LoadLines, LoadStarted, LoadSummed, Noted
-from harness.model.target import FlowSpec, RequestLine
+from harness.model.target import FlowSpec, LoadSpec, RequestLine
 from harness.model.trial import Trial
 from harness.probes.watch import Emit
 from harness.rig import Rig
 from harness.system.clock import Clock
 from harness.system.pipes import PipedChild
+from harness.timeline import WARMUP_CAP_S, ends_server
 
+SPARE_S = 15.0
 _LEAD_NS = 150_000_000
+
+
+def schedule_s(trial: Trial) -> float:
+    """How long the load can be needed: every phase at its longest, and what a server takes to end or to be back."""
+    scenario = trial.scenario
+    length_s = WARMUP_CAP_S + scenario.baseline_s + scenario.faults_end_s + scenario.recovery_s + SPARE_S
+    if ends_server(scenario):
+        length_s += trial.grace_s
+    return length_s + sum(trial.grace_s + BOOT_S for use in scenario.faults if has_trait(use.id, "returns"))
+
+
+def trial_profile(trial: Trial, spec: LoadSpec, lines: tuple[RequestLine, ...], where: Address) -> Profile:
+    """The load of a whole trial; `lines` as they are sent."""
+    segments = segments_of(trial.shape, trial.rate_rps, schedule_s(trial))
+    return make_profile(trial, lines, where, segments, spec.connections, trial.shape, spec.values, spec.pre_connect)
 
 
 def make_profile(

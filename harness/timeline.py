@@ -19,6 +19,7 @@ from harness.model.observation import PhaseName
 from harness.model.scenario import FaultUse, Scenario
 
 WARMUP_S = 3.0
+WARMUP_CAP_S = 10.0
 PROVE_AFTER_S = 0.2
 DRAIN_S = 5.0
 BOOT_S = 3.0
