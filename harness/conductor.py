@@ -22,27 +22,23 @@ from typing import Literal, Protocol
 from harness import timeline
 from harness.backends.process import ProcessDeployment
 from harness.booting import until_up
-from harness.deployment import Deployment, NotThere, Stopped
+from harness.breaking import Breaking
+from harness.deployment import Deployment, Stopped
 from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
 from harness.errors import HarnessError, MachineError
-from harness.faults import spec_of
-from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
+from harness.faults.fault import Stage
 from harness.loading import Load, trial_profile
-from harness.model.fault_traits import has_trait
 from harness.model.observation import (
     PROXY_RENEWED,
     BootEnded,
-    FaultChanged,
     Noted,
     Observation,
     PhaseBegan,
     PhaseName,
     TrialEnded,
 )
-from harness.model.scenario import FaultUse
 from harness.model.trial import PlannedTrial, Trial
 from harness.parts.stub import Stub
-from harness.parts.toxiproxy_calls import Wedged
 from harness.probes import (
     PROBES,
     DatabaseProbe,
@@ -105,8 +101,7 @@ class Conductor:
         self._queue: asyncio.Queue[Observation] = asyncio.Queue()
         self._probes: list[asyncio.Task[None]] = []
         self._stacks: list[asyncio.Task[None]] = []
-        self._proofs: list[asyncio.Task[None]] = []
-        self._broken: list[tuple[FaultUse, Actor]] = []
+        self._breaking = Breaking(trial, self.clock, self.emit)
         self._load: Load | None = None
         self._lines = trial.requests
         self._keys = itertools.count(FIRST_KEY)
@@ -184,7 +179,9 @@ class Conductor:
         self._phase("baseline", self.trial.scenario.baseline_s)
         await self._baseline()
         if uses and not ends_server:
-            await self._break(stage)
+            self._phase("fault", self.trial.scenario.faults_end_s)
+            hold = partial(HeldRequests, self._watch(deployment), stage, self._lines, self._keys)
+            await self._breaking.all_faults(stage, hold)
             await self._recover()
         await self._drain(deployment, stage, ends_server)
         self._phase("end", 0.0)
@@ -240,56 +237,6 @@ class Conductor:
         else:
             await asyncio.sleep(scenario.baseline_s)
 
-    async def _break(self, stage: Stage) -> None:
-        """Apply, prove and lift each fault at its time. Lifts happen whatever else does."""
-        uses = self.trial.scenario.faults
-        self._phase("fault", self.trial.scenario.faults_end_s)
-        actors = [(use, self._spec(use).build(use, stage), self._held(use, stage)) for use in uses]
-        await asyncio.gather(*(self._one_fault(use, actor, held) for use, actor, held in actors))
-
-    def _held(self, use: FaultUse, stage: Stage) -> HeldRequests | None:
-        if not has_trait(use.id, "drains"):
-            return None
-        return HeldRequests(self._watch(stage.deployment), stage, self._lines, self._keys)
-
-    async def _one_fault(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
-        await asyncio.sleep(use.at_s)
-        began = time.monotonic()
-        proof: asyncio.Task[None] | None = None
-        try:
-            await self._apply(use, actor, held)  # what was cut off in the middle of it is lifted too
-            proof = asyncio.create_task(self._prove(use, actor))
-            end_s = use.for_s if use.for_s is not None else self.trial.scenario.faults_end_s - use.at_s
-            await asyncio.sleep(max(0.0, end_s - (time.monotonic() - began)))
-            await proof
-        finally:
-            if proof is not None:
-                proof.cancel()
-            await self._change(use, "lift", _done(actor.lift))
-
-    async def _apply(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
-        apply = partial(self._change, use, "apply", _done(actor.apply))
-        await (apply() if held is None else held.across(apply))
-
-    async def _prove(self, use: FaultUse, actor: Actor) -> None:
-        await asyncio.sleep(timeline.PROVE_AFTER_S)
-        await self._change(use, "prove", actor.prove)
-
-    async def _change(
-        self, use: FaultUse, action: Literal["apply", "prove", "lift"], do: Callable[[], Awaitable[Proof]]
-    ) -> None:
-        """Do it and write it down.
-
-        A proxy that hung is whole again, and a process that has gone is the app's doing: that costs this trial its
-        worth, and no other.
-        """
-        sent_ns = self.clock.now_ns()
-        try:
-            proof = await do()
-        except (Wedged, NotThere) as error:
-            proof = Proof(False, str(error))
-        self.emit(FaultChanged(use.id, action, proof.ok, proof.why, proof.evidence, sent_ns, self.clock.now_ns()))
-
     async def _recover(self) -> None:
         scenario = self.trial.scenario
         self._phase("recovery", scenario.recovery_s)
@@ -316,8 +263,8 @@ class Conductor:
             await load.stop(0.5)
         await scan_orphans(watch, deployment, stopped.done_ns)
         await deployment.kill()
-        await asyncio.gather(*self._proofs)
-        await self._mend()
+        await asyncio.gather(*self._breaking.proofs)
+        await self._breaking.mend()
         reserved = next(iter(self.hand.reserved.values()), None)
         if self.rig.target.ledger is not None and reserved is not None:
             await read_ledger(watch, self.rig.target.ledger, reserved, self.writer.samples)
@@ -331,24 +278,10 @@ class Conductor:
             await asyncio.sleep(0)
             return ending
         sent_ns = self.clock.now_ns()
-        for use in self.trial.scenario.faults:
-            actor = self._spec(use).build(use, stage)
-            if not has_trait(use.id, "final"):
-                self._broken.append((use, actor))
-            await self._apply(use, actor)
-            self._proofs.append(asyncio.create_task(self._prove(use, actor)))
+        await self._breaking.begin_all(stage)
         return asyncio.create_task(deployment.wait(grace_s, sent_ns))
 
-    async def _mend(self) -> None:
-        """Lift what was broken beside the end of the server: the ledger is read from a database that is well."""
-        while self._broken:
-            use, actor = self._broken.pop()
-            await self._change(use, "lift", _done(actor.lift))
-
     # ── small helpers
-
-    def _spec(self, use: FaultUse) -> FaultSpec:
-        return spec_of(use, self.trial.part_kinds.get(use.what))
 
     def _phase(self, phase: PhaseName, length_s: float) -> None:
         now_ns = self.clock.now_ns()
@@ -412,20 +345,13 @@ class Conductor:
         self._probes = []
 
     async def _close(self) -> None:
-        for task in self._proofs:
+        for task in self._breaking.proofs:
             task.cancel()
         await self._stop_probes()
-        await asyncio.gather(*self._proofs, *self._stacks, return_exceptions=True)
-        await self._mend()
+        await asyncio.gather(*self._breaking.proofs, *self._stacks, return_exceptions=True)
+        await self._breaking.mend()
         if self._load is not None:
             await self._load.close()
-
-
-def _done(act: Callable[[], Awaitable[Evidence]]) -> Callable[[], Awaitable[Proof]]:
-    async def do() -> Proof:
-        return Proof(True, "", await act())
-
-    return do
 
 
 def _counter(stub: Stub) -> Callable[[], Awaitable[int]]:

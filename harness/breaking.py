@@ -1,0 +1,105 @@
+"""The faults of a trial: each applied, proved and lifted at its time, and written down.
+
+    at_s ─▶ apply ─▶ PROVE_AFTER_S ─▶ prove ─ ─ ─ for_s ─▶ lift        whatever comes between, the lift is tried
+
+Where one of them ends the server, all begin with the drain, and what can be lifted is when the server has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Literal
+
+from harness import timeline
+from harness.deployment import NotThere
+from harness.ending import HeldRequests
+from harness.faults import spec_of
+from harness.faults.fault import Actor, Evidence, Proof, Stage
+from harness.model.fault_traits import has_trait
+from harness.model.observation import FaultChanged
+from harness.model.scenario import FaultUse
+from harness.model.trial import Trial
+from harness.parts.toxiproxy_calls import Wedged
+from harness.probes.watch import Emit
+from harness.system.clock import Clock
+
+
+class Breaking:
+    """What is being broken. `proofs` are those under way of faults that no `one_fault` waits for."""
+
+    def __init__(self, trial: Trial, clock: Clock, emit: Emit) -> None:
+        self._trial, self._clock, self._emit = trial, clock, emit
+        self._left: list[tuple[FaultUse, Actor]] = []
+        self.proofs: list[asyncio.Task[None]] = []
+
+    async def all_faults(self, stage: Stage, hold: Callable[[], HeldRequests]) -> None:
+        """From the first one's beginning to the last one's lift. `hold` has requests in hand where a server drains."""
+        uses = self._trial.scenario.faults
+        acts = [(use, self._actor(use, stage), hold() if has_trait(use.id, "drains") else None) for use in uses]
+        await asyncio.gather(*(self.one_fault(use, actor, held) for use, actor, held in acts))
+
+    async def one_fault(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
+        await asyncio.sleep(use.at_s)
+        began = time.monotonic()
+        proof: asyncio.Task[None] | None = None
+        try:
+            await self._apply(use, actor, held)  # what was cut off in the middle of it is lifted too
+            proof = asyncio.create_task(self._prove(use, actor))
+            end_s = use.for_s if use.for_s is not None else self._trial.scenario.faults_end_s - use.at_s
+            await asyncio.sleep(max(0.0, end_s - (time.monotonic() - began)))
+            await proof
+        finally:
+            if proof is not None:
+                proof.cancel()
+            await self._change(use, "lift", _done(actor.lift))
+
+    async def begin_all(self, stage: Stage) -> None:
+        """Apply every fault of a scenario that ends the server. Their proofs come by themselves; `mend` lifts them."""
+        for use in self._trial.scenario.faults:
+            actor = self._actor(use, stage)
+            if not has_trait(use.id, "final"):
+                self._left.append((use, actor))
+            await self._apply(use, actor)
+            self.proofs.append(asyncio.create_task(self._prove(use, actor)))
+
+    async def mend(self) -> None:
+        """Lift what was broken beside the end of the server: the ledger is read from a database that is well."""
+        while self._left:
+            use, actor = self._left.pop()
+            await self._change(use, "lift", _done(actor.lift))
+
+    def _actor(self, use: FaultUse, stage: Stage) -> Actor:
+        return spec_of(use, self._trial.part_kinds.get(use.what)).build(use, stage)
+
+    async def _apply(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
+        apply = partial(self._change, use, "apply", _done(actor.apply))
+        await (apply() if held is None else held.across(apply))
+
+    async def _prove(self, use: FaultUse, actor: Actor) -> None:
+        await asyncio.sleep(timeline.PROVE_AFTER_S)
+        await self._change(use, "prove", actor.prove)
+
+    async def _change(
+        self, use: FaultUse, action: Literal["apply", "prove", "lift"], do: Callable[[], Awaitable[Proof]]
+    ) -> None:
+        """Do it and write it down.
+
+        A proxy that hung is whole again, and a process that has gone is the app's doing: that costs this trial its
+        worth, and no other.
+        """
+        sent_ns = self._clock.now_ns()
+        try:
+            proof = await do()
+        except (Wedged, NotThere) as error:
+            proof = Proof(False, str(error))
+        self._emit(FaultChanged(use.id, action, proof.ok, proof.why, proof.evidence, sent_ns, self._clock.now_ns()))
+
+
+def _done(act: Callable[[], Awaitable[Evidence]]) -> Callable[[], Awaitable[Proof]]:
+    async def do() -> Proof:
+        return Proof(True, "", await act())
+
+    return do

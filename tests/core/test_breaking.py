@@ -1,0 +1,126 @@
+"""What was begun is lifted, whatever comes between, and it is written down: also when the proxy hangs in its midst."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from record_builder import REFUSED, Story
+
+from harness.breaking import Breaking
+from harness.deployment import NotThere
+from harness.errors import HarnessError
+from harness.faults.fault import Evidence, Proof, Stage
+from harness.model.observation import FaultChanged, Observation
+from harness.model.scenario import FaultUse
+from harness.parts.toxiproxy_calls import Wedged
+from harness.system.clock import Clock
+
+
+@dataclass
+class Hanging:
+    """An actor for which one of the three hangs the proxy, or raises what it is given."""
+
+    at: str
+    error: HarnessError = field(
+        default_factory=lambda: Wedged("Toxiproxy did not answer. It was ended and started anew.")
+    )
+    done: list[str] = field(default_factory=list)
+
+    def _act(self, what: str) -> None:
+        self.done.append(what)
+        if what == self.at:
+            raise self.error
+
+    async def apply(self) -> Evidence:
+        self._act("apply")
+        return {}
+
+    async def prove(self) -> Proof:
+        self._act("prove")
+        return Proof(True, "It bites.")
+
+    async def lift(self) -> Evidence:
+        self._act("lift")
+        return {}
+
+
+def breaking(seen: list[Observation]) -> Breaking:
+    return Breaking(Story(REFUSED).trial(), Clock.start(), seen.append)
+
+
+@pytest.fixture
+def prompt_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.timeline.PROVE_AFTER_S", 0.0)
+
+
+@pytest.mark.usefixtures("prompt_proof")
+@pytest.mark.parametrize("at", ["apply", "prove", "lift"])
+def test_a_proxy_that_hangs_is_told_with_the_fault_and_the_fault_is_lifted(at: str) -> None:
+    seen: list[Observation] = []
+    actor = Hanging(at)
+    asyncio.run(breaking(seen).one_fault(FaultUse("postgres.latency", for_s=0.01), actor))
+    changes = [one for one in seen if isinstance(one, FaultChanged)]
+    assert len(changes) == len(seen)
+    assert actor.done == [change.action for change in changes] == ["apply", "prove", "lift"]
+    assert [change.action for change in changes if not change.ok] == [at]
+    assert "started anew" in next(change.why for change in changes if not change.ok)
+
+
+@pytest.mark.usefixtures("prompt_proof")
+def test_a_worker_that_has_gone_before_it_is_hurt_ends_no_run() -> None:
+    seen: list[Observation] = []
+    actor = Hanging("apply", NotThere("There is no worker number -1: the server has 0."))
+    asyncio.run(breaking(seen).one_fault(FaultUse("worker.kill", for_s=0.01), actor))
+    first = seen[0]
+    assert isinstance(first, FaultChanged)
+    assert (first.action, first.ok, first.why) == ("apply", False, "There is no worker number -1: the server has 0.")
+
+
+def test_a_fault_that_is_cut_off_while_it_is_applied_is_lifted() -> None:
+    class Applying(Hanging):
+        async def apply(self) -> Evidence:
+            self._act("apply")
+            await asyncio.Event().wait()
+            return {}
+
+    async def run() -> Hanging:
+        actor = Applying("")
+        fault = asyncio.create_task(breaking([]).one_fault(FaultUse("postgres.exhaust", for_s=0.01), actor))
+        async with asyncio.timeout(5):
+            while not actor.done:
+                await asyncio.sleep(0)
+            fault.cancel()
+            await asyncio.wait([fault])
+        return actor
+
+    assert asyncio.run(run()).done == ["apply", "lift"]
+
+
+def test_what_is_broken_beside_the_end_of_the_server_is_lifted_once_the_last_one_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    actors: dict[str, Hanging] = {}
+
+    def build(use: FaultUse, _stage: object) -> Hanging:
+        return actors.setdefault(use.id, Hanging(""))
+
+    monkeypatch.setattr("harness.breaking.spec_of", lambda *_: SimpleNamespace(build=build))
+    uses = ("postgres.latency", "server.sigterm", "postgres.lock")
+    scenario = replace(REFUSED, faults=tuple(FaultUse(id) for id in uses))
+    seen: list[Observation] = []
+
+    async def run() -> None:
+        one = Breaking(replace(Story(REFUSED).trial(), scenario=scenario), Clock.start(), seen.append)
+        await one.begin_all(cast(Stage, None))
+        await asyncio.gather(*one.proofs)
+        await one.mend()
+        await one.mend()
+
+    asyncio.run(run())
+    changes = [(one.action, one.fault) for one in seen if isinstance(one, FaultChanged)]
+    assert changes[:3] == [("apply", id) for id in uses]
+    assert sorted(changes[3:6]) == sorted(("prove", id) for id in uses)
+    assert changes[6:] == [("lift", "postgres.lock"), ("lift", "postgres.latency")]
+    assert actors["server.sigterm"].done == ["apply", "prove"]
