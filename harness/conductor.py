@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Literal, Protocol
 
@@ -38,26 +37,14 @@ from harness.model.observation import (
     TrialEnded,
 )
 from harness.model.trial import PlannedTrial, Trial
-from harness.parts.stub import Stub
-from harness.probes import (
-    PROBES,
-    DatabaseProbe,
-    LogProbe,
-    MachineProbe,
-    PathSpec,
-    PathsProbe,
-    PinnedProbes,
-    Probe,
-    Watch,
-    read_session_limits,
-    take_stack,
-)
+from harness.probes import Watch
 from harness.probes.inflight import FIRST_KEY
 from harness.record import TrialWriter
 from harness.rig import Rig
 from harness.stagehand import Prepared, Stagehand
 from harness.system.clock import Clock
 from harness.trial_state import TrialState
+from harness.watching import Watching
 
 _LAST_WORDS = 60  # lines: a supervisor's own traceback may come after the one that tells the mistake
 RECOVERY_MIN_S = 5.0
@@ -99,8 +86,7 @@ class Conductor:
         self.clock = Clock.start()
         self.state = TrialState(trial, writer.samples)
         self._queue: asyncio.Queue[Observation] = asyncio.Queue()
-        self._probes: list[asyncio.Task[None]] = []
-        self._stacks: list[asyncio.Task[None]] = []
+        self._watching = Watching(rig, self.clock, self.emit)
         self._breaking = Breaking(trial, self.clock, self.emit)
         self._load: Load | None = None
         self._lines = trial.requests
@@ -217,10 +203,7 @@ class Conductor:
         scenario = self.trial.scenario
         self._phase("warmup", timeline.WARMUP_S)
         self._lines = await self.hand.lines(deployment)
-        for name, database in self.prepared.databases.items():
-            server = self.rig.postgres[name]
-            await read_session_limits(self._watch(deployment), name, server.address, database, server.mark)
-        self._start_probes(deployment)
+        await self._watching.begin(self._watch(deployment), self.prepared, self.hand.reserved)
         load = self._need_load()
         profile = trial_profile(self.trial, self.rig.target.load, self.hand.varied, deployment.ingress)
         await load.prepare(profile, self.writer.samples)
@@ -253,7 +236,7 @@ class Conductor:
             await load.stop(OPEN_S)
         held = HeldRequests(watch, stage, self._lines, self._keys)
         await held.open()
-        await self._stop_probes()
+        await self._watching.end()
         grace_s = self.trial.grace_s
         stopped = await end_server(
             watch, deployment, held, await self._ask_to_end(deployment, stage, under_load, grace_s), grace_s
@@ -301,61 +284,11 @@ class Conductor:
     def _watch(self, deployment: Deployment) -> Watch:
         return Watch(self.clock, self.emit, deployment, self.trial)
 
-    def _start_probes(self, deployment: ProcessDeployment) -> None:
-        watch = self._watch(deployment)
-        note = self.prepared.server.note
-
-        def noted(line: str) -> tuple[str, int] | None:
-            found = note(line)
-            return None if found is None else (found.what, found.pid)
-
-        probes: list[Probe] = [make(watch) for make in PROBES]
-        probes.append(PinnedProbes(watch, on_stuck=self._take_stack))
-        probes.append(MachineProbe(watch, self.rig.control.address, os.getppid()))
-        probes.append(LogProbe(watch, noted))
-        probes += [self._database_probe(watch, name) for name in self.hand.reserved]
-        probes.append(PathsProbe(watch, self._paths()))
-        self._probes = [asyncio.create_task(probe.run()) for probe in probes]
-
-    def _database_probe(self, watch: Watch, name: str) -> DatabaseProbe:
-        reserved, cluster = self.hand.reserved[name], self.rig.postgres[name].cluster
-        return DatabaseProbe(watch, name, reserved, kept=reserved.kept, log=cluster.log if cluster else None)
-
-    def _paths(self) -> Sequence[PathSpec]:
-        paths = []
-        for name, link in self.rig.links.items():
-            stub = self.rig.stubs.get(name)
-            counter = None if stub is None else _counter(stub)
-            paths.append(PathSpec(name, link.proxy.listen.port, link.proxy.upstream.port, counter))
-        return paths
-
-    def _take_stack(self, pid: int) -> None:
-        async def take() -> None:
-            self.emit(await take_stack(self.clock, pid))
-
-        self._stacks.append(asyncio.create_task(take()))
-
-    async def _stop_probes(self) -> None:
-        for task in self._probes:
-            task.cancel()
-        for result in await asyncio.gather(*self._probes, return_exceptions=True):
-            if isinstance(result, Exception):
-                now_ns = self.clock.now_ns()
-                self.emit(Noted("probe-ended", f"{type(result).__name__}: {result}", {}, now_ns, now_ns))
-        self._probes = []
-
     async def _close(self) -> None:
         for task in self._breaking.proofs:
             task.cancel()
-        await self._stop_probes()
-        await asyncio.gather(*self._breaking.proofs, *self._stacks, return_exceptions=True)
+        await self._watching.end()
+        await asyncio.gather(*self._breaking.proofs, *self._watching.stacks, return_exceptions=True)
         await self._breaking.mend()
         if self._load is not None:
             await self._load.close()
-
-
-def _counter(stub: Stub) -> Callable[[], Awaitable[int]]:
-    async def total() -> int:
-        return (await stub.counts()).total
-
-    return total

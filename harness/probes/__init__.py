@@ -1,8 +1,8 @@
 """What watches a trial: one probe a file, all tasks on the harness's own loop, none helped by the app.
 
-`PROBES` are those that a watch alone is enough for. The others are made by the conductor, who knows what they need:
+`PROBES` are those that a watch alone is enough for. The others are made in `watching.py`, which knows what they need:
 pinned workers (whom to call when one is stuck), machine (the control's address), database, paths, log (the server's
-words), requests in flight and the stack of a stuck worker.
+words). Requests in flight are held where a server is to end.
 """
 
 from __future__ import annotations
