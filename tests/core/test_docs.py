@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 import pytest
 
-from harness import booting, conductor, timeline
+from harness import booting, phases, timeline
 from harness.audit import ROWS
 from harness.checks import CHECKS
 from harness.checks.check import PREMISES, Check
@@ -189,13 +189,13 @@ def test_rows_codes_and_flags_are_told() -> None:
     assert f"{ROW.itemsize} bytes" in page("the-record.md")
 
 
-def test_the_lengths_of_the_phases_are_those_of_the_conductor() -> None:
+def test_the_lengths_of_the_phases_are_those_that_a_trial_has() -> None:
     told = {row[0]: row[1] for row in rows(section(page("how-a-trial-runs.md"), "## The phases"))}
     assert told["boot"].endswith(f"at most {booting.BOOT_S:g} s")
     assert told["warmup"] == f"{timeline.WARMUP_S:g} s, at most {timeline.WARMUP_CAP_S:g} s"
     defaults = {item.name: item.default for item in fields(Scenario)}
     assert f"{defaults['baseline_s']:g} s as a rule" in told["baseline"]
-    assert told["recovery"].startswith(f"{conductor.RECOVERY_MIN_S:g} s")
+    assert told["recovery"].startswith(f"{phases.RECOVERY_MIN_S:g} s")
     assert told["recovery"].endswith(f"{defaults['recovery_s']:g} s")
 
 
