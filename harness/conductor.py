@@ -60,8 +60,8 @@ async def _record(rig: Rig, phases: Phases, pen: Pen) -> None:
     finally:
         await phases.close()
         now_ns = phases.clock.now_ns()
-        for why in rig.toxiproxy.renewed[renewed:]:
-            pen.emit(Noted(PROXY_RENEWED, why, {}, now_ns, now_ns))
+        for hang in rig.toxiproxy.renewed[renewed:]:
+            pen.emit(Noted(PROXY_RENEWED, hang, {}, now_ns, now_ns))
         pen.emit(TrialEnded(reason, why, now_ns, now_ns))
         await asyncio.wait([writing])
     writing.result()

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from harness.conductor import _record
-from harness.errors import MachineError
+from harness.errors import HarnessError, MachineError
 from harness.model.observation import Noted, Observation, TrialEnded
 from harness.pen import Pen
 from harness.system.clock import Clock
@@ -110,3 +110,16 @@ def test_a_record_that_cannot_be_written_ends_the_trial() -> None:
     with pytest.raises(MachineError, match="cannot be written"):
         asyncio.run(run())
     assert phases.closed
+
+
+def test_a_proxy_that_was_renewed_is_noted_and_does_not_hide_why_the_trial_ended() -> None:
+    rig, seen = Rig(), list[Observation]()
+
+    async def work() -> None:
+        rig.toxiproxy.renewed.append("Toxiproxy hung.")
+        raise HarnessError("The load ended before the trial did.")
+
+    with pytest.raises(HarnessError):
+        asyncio.run(record(rig, Phases(work), seen.append))
+    assert [one.text for one in seen if isinstance(one, Noted)] == ["Toxiproxy hung."]
+    assert how_it_ended(seen) == ("error", "The load ended before the trial did.")
