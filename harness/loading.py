@@ -79,7 +79,6 @@ class Load:
         self._listener: asyncio.Task[None] | None = None
         self._arrivals = self._lines_told = 0
         self._ended = False
-        self.last: LoadSum | None = None
         driver.on_note = self._note
 
     @classmethod
@@ -105,7 +104,6 @@ class Load:
 
     async def _listen(self) -> None:
         async for total in self._driver.sums():
-            self.last = total
             self._tell_lines()
             self._emit(_summed(total))
 

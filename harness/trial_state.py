@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.load.rows_file import read_rows
 from harness.model.load_shape import Step, least_rps
-from harness.model.observation import LoadStarted, LoadSummed, Observation, ProbeAnswered, WorkerPinned, WorkersSeen
+from harness.model.observation import LoadSummed, Observation, ProbeAnswered, WorkerPinned, WorkersSeen
 from harness.model.rows import Outcome
 from harness.model.trial import Trial
 
@@ -27,7 +27,6 @@ class TrialState:
         self._over_s = 0.0
         self._over_since_ns: int | None = None
         self.workers: tuple[int, ...] = ()
-        self.load_from_ns = 0
 
     def see(self, seen: Observation) -> None:
         if isinstance(seen, ProbeAnswered) and seen.probe == "ready":
@@ -42,8 +41,6 @@ class TrialState:
             self._pinned.add(seen.pid)
         elif isinstance(seen, LoadSummed):
             self._see_load(seen)
-        elif isinstance(seen, LoadStarted):
-            self.load_from_ns = seen.sent_ns
 
     def _see_load(self, seen: LoadSummed) -> None:
         if seen.p50_ms >= 0:

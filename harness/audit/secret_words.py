@@ -6,7 +6,7 @@ An experiment looks for them in logs, answers and reports; whatever is kept has 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -34,12 +34,9 @@ class SecretWords:
         self.add(name, text)
         return text
 
-    def found_in(self, text: str, names: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Names of the secrets that stand in a text, sorted; `names` limits the search."""
-        asked = None if names is None else set(names)
-        return tuple(
-            sorted({name for word, name in self.names.items() if word in text and (asked is None or name in asked)})
-        )
+    def found_in(self, text: str) -> tuple[str, ...]:
+        """Names of the secrets that stand in a text, sorted."""
+        return tuple(sorted({name for word, name in self.names.items() if word in text}))
 
     def redact(self, text: str) -> str:
         for word in sorted(self.names, key=len, reverse=True):

@@ -26,7 +26,7 @@ async def silent_stub(bench: Bench, lines: TimedLines, part: str) -> Silence:
     before = (await stub.counts()).hung
     await stub.program([Behaviour(path="*", hang=True)])
     try:
-        seen = await _ask_all(bench, lines, part, _AT_ONCE, bench.target.slo.deadline_s + _slack(bench))
+        seen = await _ask_all(lines, part, _AT_ONCE, bench.target.slo.deadline_s + _slack(bench))
     finally:
         await stub.program([])
     return dataclasses.replace(seen, reached=(await stub.counts()).hung - before)
@@ -37,12 +37,12 @@ async def silent_database(bench: Bench, lines: TimedLines, part: str) -> Silence
     hole = Blackhole(bench.rig.toxiproxy, bench.rig.links[part])
     await hole.apply()
     try:
-        return await _ask_all(bench, lines, part, 2, bench.target.slo.deadline_s + 1 + _slack(bench))
+        return await _ask_all(lines, part, 2, bench.target.slo.deadline_s + 1 + _slack(bench))
     finally:
         await hole.lift()
 
 
-async def _ask_all(bench: Bench, lines: TimedLines, part: str, at_once: int, wait_s: float) -> Silence:
+async def _ask_all(lines: TimedLines, part: str, at_once: int, wait_s: float) -> Silence:
     needing = [line for line in lines.needing(part) for _ in range(at_once)]
     asked = [asyncio.create_task(lines.ask(line, wait_s)) for line in needing]
     await asyncio.sleep(_HEAD_START_S)  # until they wait for the part

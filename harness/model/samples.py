@@ -1,4 +1,4 @@
-"""What the rows of a load say: by phase, by request line, by second.
+"""What the rows of a load say: by phase, by request line.
 
 Response time counts from the moment at which the arrival was due, service time from the moment at which it was sent.
 Both are told of answered requests only; where an answer never came, `over_limit` counts it as over.
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from harness.model.rows import (
     ANSWERED,
-    NOT_SENT,
     ROW,
-    TIMED_OUT,
     UNASKED,
     UNFINISHED,
     Outcome,
@@ -25,7 +23,6 @@ from harness.model.rows import (
 
 Times = NDArray[np.int64]
 
-_SECOND_NS = 1_000_000_000
 _JUDGED = np.dtype([(name, ROW[name]) for name in ("intended", "sent", "done", "code", "endpoint")])
 UNJUDGED = UNFINISHED | UNASKED | {Outcome.LOST, Outcome.NOT_SENT_LATE}
 
@@ -50,20 +47,6 @@ class Share:
     def value(self) -> float:
         """Zero of nothing is zero: ask n before believing it."""
         return self.count / self.n if self.n else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Second:
-    """The arrivals that were due in one second, whenever they ended. No quantiles where nothing was answered."""
-
-    second: int
-    ok: int
-    errors: int
-    timeouts: int
-    unfinished: int
-    not_sent: int
-    p50_ns: int | None
-    p99_ns: int | None
 
 
 def ends_ns(rows: Rows) -> Times:
@@ -157,65 +140,11 @@ def over_limit(rows: Rows, limit_ns: int) -> Share:
     return Share(int(np.count_nonzero(over)), int(np.count_nonzero(~cut | late)))
 
 
-def open_longer(rows: Rows, deadline_ns: int) -> Rows:
-    """Requests that were open for longer than the deadline after they were sent, answered in the end or not."""
-    late: NDArray[np.bool_] = ends_ns(rows) - rows["sent"] > deadline_ns
-    return rows[late & (rows["sent"] >= 0)]
-
-
-def open_at_end(rows: Rows) -> Rows:
-    """Requests that were sent and had no answer yet when the load was stopped."""
-    return rows[in_group(rows, UNFINISHED) & (rows["sent"] >= 0)]
-
-
-def per_second(rows: Rows) -> tuple[Second, ...]:
-    """One entry for each second from the first arrival to the last, empty seconds too."""
-    if not len(rows):
-        return ()
-    seconds = rows["intended"] // _SECOND_NS
-    first, last = int(seconds.min()), int(seconds.max())
-    order = np.argsort(seconds, kind="stable")
-    borders = np.searchsorted(seconds[order], np.arange(first, last + 2))
-    return tuple(_second(first + i, rows[order[borders[i] : borders[i + 1]]]) for i in range(last - first + 1))
-
-
 def acknowledged(rows: Rows, stores: Sequence[bool]) -> Rows:
     """Answers as expected to a request line that stores something; `stores` says it of each line."""
     confirmed: Rows = rows[(rows["code"] == Outcome.OK) & _storing(rows, stores)]
     return confirmed
 
 
-def acknowledged_keys(rows: Rows, stores: Sequence[bool], key_prefix: str) -> list[str]:
-    """Keys whose effect the service has confirmed; `stores` says it of each request line."""
-    return _keys(acknowledged(rows, stores), key_prefix)
-
-
-def sent_keys(rows: Rows, stores: Sequence[bool], key_prefix: str) -> list[str]:
-    """Keys that the service may have seen, answered or not."""
-    return _keys(rows[(rows["sent"] >= 0) & _storing(rows, stores)], key_prefix)
-
-
 def _storing(rows: Rows, stores: Sequence[bool]) -> NDArray[np.bool_]:
     return np.isin(rows["endpoint"], [i for i, stored in enumerate(stores) if stored])
-
-
-def _keys(rows: Rows, key_prefix: str) -> list[str]:
-    return [f"{key_prefix}-{k}" for k in rows["k"].tolist()]
-
-
-def _second(second: int, rows: Rows) -> Second:
-    timeouts, unfinished, not_sent = (
-        int(np.count_nonzero(in_group(rows, group))) for group in (TIMED_OUT, UNFINISHED, NOT_SENT)
-    )
-    ok = int(np.count_nonzero(rows["code"] == Outcome.OK))
-    times = quantiles(response_ns(rows))
-    return Second(
-        second=second,
-        ok=ok,
-        errors=len(rows) - ok - timeouts - unfinished - not_sent,
-        timeouts=timeouts,
-        unfinished=unfinished,
-        not_sent=not_sent,
-        p50_ns=times.p50_ns if times else None,
-        p99_ns=times.p99_ns if times else None,
-    )

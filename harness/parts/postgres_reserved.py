@@ -38,7 +38,6 @@ _LIMIT = "SELECT setting::int FROM pg_settings WHERE name = 'max_connections'"
 _KEPT = """
     SELECT sum(setting::int) FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
 """
-_PORTS = f"SELECT client_port {_OF_APP} AND client_port > 0 ORDER BY client_port"
 
 
 class Sessions(NamedTuple):
@@ -96,10 +95,6 @@ class Reserved:
     async def sample(self) -> Sessions:
         row = (await self._fetch(_SAMPLE, *self._of_app))[0]
         return Sessions(row["sessions"], row["active"], row["idle_in_transaction"], self._limit, row["oldest_s"])
-
-    async def client_ports(self) -> list[int]:
-        """The near end of the app's sessions as the server sees them: the proxy's ports, where one is between."""
-        return [row["client_port"] for row in await self._fetch(_PORTS, *self._of_app)]
 
     async def terminate_app(self) -> list[int]:
         """End the app's sessions; the pids of those that were told to."""

@@ -52,7 +52,6 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._over: asyncio.Future[None] = self._loop.create_future()
         self._waiting: asyncio.Future[Answer] | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._forget()
@@ -110,10 +109,6 @@ class Connection(asyncio.Protocol):
         ends = self.ends
         return inode_of(ends[1], ends[0]) if ends is not None and self.open else 0
 
-    async def until_ended(self) -> None:
-        """Wait for the other side to end the connection."""
-        await asyncio.shield(self._over)
-
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,8 +129,6 @@ class Connection(asyncio.Protocol):
         if self._until_eof and exc is None:
             self._settle("answered", "")
         self._settle("reset" if exc else "eof", self.ended)
-        if not self._over.done():
-            self._over.set_result(None)
 
     # the parser's side
 

@@ -44,15 +44,12 @@ def view_comparison(run: RunView) -> CompareView:
     block_of = {entry["trial"]: entry["block"] for entry in plan}
     scenarios = dict.fromkeys(entry["scenario"] for entry in plan)
     found = {
-        name: compare(_blocks(name, run.trials, block_of, asked), asked["metric"], asked["minimal"])
-        for name in scenarios
+        name: compare(_blocks(name, run.trials, block_of), asked["metric"], asked["minimal"]) for name in scenarios
     }
     return CompareView(asked["base"], asked["new"], found)
 
 
-def _blocks(
-    scenario: str, trials: Sequence[TrialView], block_of: Mapping[str, int], asked: Mapping[str, object]
-) -> list[tuple[Measured, Measured]]:
+def _blocks(scenario: str, trials: Sequence[TrialView], block_of: Mapping[str, int]) -> list[tuple[Measured, Measured]]:
     sides: dict[int, dict[object, Measured]] = {}
     for trial in trials:
         if trial.verdict.scenario == scenario and trial.record.whole:

@@ -74,27 +74,8 @@ def test_what_the_generator_itself_was_late_with_is_no_error() -> None:
     rows = rows_of(LOAD.tobytes(), OURS)
     assert samples.errors(rows) == samples.errors(LOAD)
     assert samples.over_limit(rows, 100 * MS) == samples.over_limit(LOAD, 100 * MS)
-    assert samples.per_second(rows)[1].not_sent == 2
 
 
-def test_requests_open_for_too_long_are_found_also_at_the_end() -> None:
-    assert numbers(samples.open_longer(LOAD, 300 * MS)) == [1, 3, 5]
-    assert numbers(samples.open_longer(LOAD, 599 * MS)) == [3]
-    assert numbers(samples.open_at_end(LOAD)) == [5]
-
-
-def test_each_second_is_told_the_empty_ones_too() -> None:
-    table = samples.per_second(LOAD)
-    assert [s.second for s in table] == [0, 1, 2, 3, 4]
-    assert table[0] == samples.Second(0, 2, 0, 0, 0, 0, 10 * MS, 600 * MS)
-    assert table[1] == samples.Second(1, 0, 1, 1, 0, 1, 60 * MS, 60 * MS)
-    assert table[2] == samples.Second(2, 0, 0, 0, 0, 0, None, None)
-    assert (table[3].unfinished, table[4].not_sent) == (1, 1)
-    assert samples.per_second(no_rows()) == ()
-
-
-def test_keys_are_acknowledged_by_an_expected_answer_only() -> None:
-    stores = (True, False)
-    assert samples.acknowledged_keys(LOAD, stores, "run") == ["run-0"]
-    assert samples.sent_keys(LOAD, stores, "run") == ["run-0", "run-2", "run-3"]
-    assert samples.acknowledged_keys(LOAD, (False, False), "run") == []
+def test_a_write_is_acknowledged_by_an_expected_answer_only() -> None:
+    assert numbers(samples.acknowledged(LOAD, (True, False))) == [0]
+    assert numbers(samples.acknowledged(LOAD, (False, False))) == []

@@ -133,7 +133,9 @@ def test_a_connection_is_used_again_and_tells_when_it_ended_while_idle() -> None
             assert first.reusable
             assert second.good
             assert second.sent_ns >= first.done_ns
-            await asyncio.wait_for(connection.until_ended(), 20)
+            async with asyncio.timeout(20):
+                while connection.open:
+                    await asyncio.sleep(0.01)
             assert connection.ended == "closed by the server"
             third = await connection.ask(get_request(address, "/"), 20)
             assert third.outcome == "eof"

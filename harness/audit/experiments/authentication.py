@@ -39,7 +39,7 @@ async def observe(bench: Bench) -> Authentication:
         source=source,
         login=bench.target.auth is not None,
         login_failed=failed,
-        token=_told(token, real) if token else None,
+        token=_told(real) if token else None,
         key=bench.spec.tokens is not None,
         stored=stored,
     )
@@ -174,7 +174,7 @@ def _header_of(bench: Bench) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {TOKEN}"}
 
 
-def _told(token: str, real: bad_tokens.Jwt | None) -> RealToken:
+def _told(real: bad_tokens.Jwt | None) -> RealToken:
     if real is None:
         return RealToken(jwt=False)
     expiry, issued = real.claims.get("exp"), real.claims.get("iat", time.time())

@@ -116,7 +116,7 @@ class Fleet:
         """It is out, and the others take over what it would have sent from a moment on."""
         if member.ended:
             return
-        member.gone, member.gone_ns = why, now_ns
+        member.gone = why
         if not self.running:
             if member.is_local:
                 self.failure = self.failure or f"{member.name} is lost: {why}"

@@ -36,7 +36,6 @@ class Member:
     done: dict[str, Any] | None = None
     gone: str = ""
     """Why it sends no more, though the load goes on."""
-    gone_ns: int = 0
 
     @property
     def name(self) -> str:
