@@ -9,7 +9,7 @@ from harness.faults.fault import Held, Link
 from harness.parts import app_session
 from harness.parts.app_session import FAILURES, Session, log_out
 
-__all__ = ["CANARY", "FAILURES", "Session", "becomes_true", "log_in", "log_out", "sqlstate", "try_log_in"]
+__all__ = ["CANARY", "FAILURES", "Session", "becomes_true", "hear", "log_in", "log_out", "sqlstate", "try_log_in"]
 
 CANARY = "shakedown-canary"
 
@@ -26,6 +26,21 @@ async def try_log_in(held: Held, link: Link) -> Session | str:
         return await log_in(held, link)
     except FAILURES as error:
         return sqlstate(error)
+
+
+async def hear(held: Held, link: Link, *statements: str) -> str:
+    """What a new session of the app's role hears when it says this: "answered", or why it was not."""
+    opened = await try_log_in(held, link)
+    if isinstance(opened, str):
+        return opened
+    try:
+        for statement in statements:
+            await opened.execute(statement)
+    except FAILURES as error:
+        return sqlstate(error)
+    finally:
+        await log_out(opened)
+    return "answered"
 
 
 def sqlstate(error: BaseException) -> str:

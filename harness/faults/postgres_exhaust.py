@@ -52,11 +52,7 @@ class Exhaust:
         return Proof(canary == _FULL and bool(self._sessions), why, evidence)
 
     async def _knock(self) -> str:
-        opened = await app_session.try_log_in(self.held, self.link)
-        if isinstance(opened, str):
-            return opened
-        await app_session.log_out(opened)
-        return "answered"
+        return await app_session.hear(self.held, self.link)
 
     async def lift(self) -> Evidence:
         """Done when the server has room again: it learns of a closed session a moment later."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import asyncpg
-
 from harness.errors import UsageError
-from harness.faults.app_session import FAILURES, log_in
+from harness.faults.app_session import FAILURES, log_in, sqlstate
 from harness.faults.fault import Actor, Evidence, FaultSpec, Held, Proof, Stage
 from harness.model.scenario import FaultUse
 from harness.parts.postgres_disk import SmallDisk
@@ -44,13 +42,11 @@ class FullDisk:
         try:
             session = await log_in(self.held)
         except FAILURES as error:
-            return getattr(error, "sqlstate", None) or type(error).__name__
+            return sqlstate(error)
         try:
             await session.execute(_CANARY)
-        except asyncpg.PostgresError as error:
-            return error.sqlstate or type(error).__name__
         except FAILURES as error:
-            return type(error).__name__
+            return sqlstate(error)
         finally:
             session.terminate()
         return "done"

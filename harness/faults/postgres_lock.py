@@ -87,17 +87,8 @@ class Lock:
 
     async def _ask(self) -> str:
         """What a session of the app's role hears when it reads the table and waits for a fifth of a second."""
-        opened = await app_session.try_log_in(self.held, self.link)
-        if isinstance(opened, str):
-            return opened
-        try:
-            await opened.execute("SET lock_timeout = '200ms'")
-            await opened.execute(f"SELECT FROM {self.table} LIMIT 0")
-        except FAILURES as error:
-            return app_session.sqlstate(error)
-        finally:
-            await app_session.log_out(opened)
-        return "answered"
+        read = f"SELECT FROM {self.table} LIMIT 0"
+        return await app_session.hear(self.held, self.link, "SET lock_timeout = '200ms'", read)
 
     async def lift(self) -> Evidence:
         session, self._session = self._session, None

@@ -22,6 +22,7 @@ from harness.parts.postgres_login import reason
 _STEP_S = 5.0
 _LIFT_S = 15.0
 _READ_ONLY = "25006"
+_WRITE = "BEGIN; CREATE TEMPORARY TABLE shakedown_canary (); ROLLBACK"  # and nothing of it stays
 
 
 @dataclass(slots=True)
@@ -51,23 +52,10 @@ class ReadOnly:
             return len(await self.held.reserved.terminate_app())
 
     async def prove(self) -> Proof:
-        canary = await self._write()
+        canary = await app_session.hear(self.held, self.link, _WRITE)
         said = "was refused" if canary == _READ_ONLY else f"was not ({canary})"
         why = f"A write of the app's role through the {self.link.name} proxy {said}."
         return Proof(canary == _READ_ONLY, why, {"canary": canary})
-
-    async def _write(self) -> str:
-        """What a new session of the app's role hears when it writes; what it writes does not stay."""
-        opened = await app_session.try_log_in(self.held, self.link)
-        if isinstance(opened, str):
-            return opened
-        try:
-            await opened.execute("BEGIN; CREATE TEMPORARY TABLE shakedown_canary (); ROLLBACK")
-        except FAILURES as error:
-            return app_session.sqlstate(error)
-        finally:
-            await app_session.log_out(opened)
-        return "answered"
 
     async def lift(self) -> Evidence:
         """Again until the server does it, for another fault may have it; a database that is gone needs nothing."""
