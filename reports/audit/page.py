@@ -8,29 +8,21 @@ from collections.abc import Mapping, Sequence
 from harness.model.audit import Finding, RowVerdict
 from harness.model.verdict import Outcome
 from reports.audit.words import ORDER, SYMBOL, WORD, tally
-from reports.html.page import icon, shown, stylesheet, templates
-
-_TOLD = ("schema_version", "kind", "target", "command", "rows")
+from reports.html.frame import fill_run, shown
 
 
 def audit_page(run_dir: str, facts: Mapping[str, object], rows: Sequence[RowVerdict], verdict: Outcome) -> str:
-    command = facts.get("command")
-    return (
-        templates()
-        .get_template("audit.html.j2")
-        .render(
-            outcome=verdict,
-            symbol=SYMBOL,
-            word=WORD,
-            target=str(facts.get("target", "")),
-            rows=[_row(row) for row in rows],
-            command=shlex.join(map(str, command)) if isinstance(command, list) else "",
-            judge_again=f"shakedown judge {shlex.quote(run_dir)}",
-            run_dir=run_dir,
-            facts=[(name, shown(value)) for name, value in facts.items() if name not in _TOLD],
-            icon=icon(verdict),
-            css=stylesheet(),
-        )
+    return fill_run(
+        "audit.html.j2",
+        verdict,
+        run_dir,
+        facts,
+        "kind",
+        "rows",
+        symbol=SYMBOL,
+        word=WORD,
+        rows=[_row(row) for row in rows],
+        judge_again=f"shakedown judge {shlex.quote(run_dir)}",
     )
 
 

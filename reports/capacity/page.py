@@ -6,39 +6,28 @@ from markupsafe import Markup
 
 from harness.tuning.capacity import Capacity, Tried
 from reports.capacity.view import CapacityView
-from reports.html.page import icon, shown, stylesheet, templates
+from reports.html.frame import fill_run
 from reports.html.palette import var
 from reports.html.rate_axis import AXIS_HEIGHT, RateAxis
 from reports.html.svg import num, titled
 from reports.view import RunView
-from reports.words import SYMBOL, WORD
 
 _WIDTH, _LEFT, _RIGHT, _ROW = 760, 60, 30, 22
-_TOLD = frozenset({"schema_version", "command", "target", "plan"})
 _COLOR = {"held": "pass", "broke": "fail", "invalid": "inconclusive"}
 _SIGN = {"held": "✔", "broke": "✖", "invalid": "?"}
 
 
 def capacity_page(run: RunView, view: CapacityView) -> str:
-    command = run.facts.get("command")
-    return (
-        templates()
-        .get_template("capacity.html.j2")
-        .render(
-            outcome=view.outcome,
-            symbol=SYMBOL,
-            word=WORD,
-            target=run.target,
-            told=view.told,
-            workers=view.workers,
-            figure=Markup(_figure(view)),
-            tried=[(trial, _SIGN[trial.result], "long" if trial.long else "short") for trial in view.tried],
-            command=" ".join(map(str, command)) if isinstance(command, list) else "",
-            facts=[(name, shown(value)) for name, value in run.facts.items() if name not in _TOLD],
-            run_dir=run.run_dir,
-            icon=icon(view.outcome),
-            css=stylesheet(),
-        )
+    return fill_run(
+        "capacity.html.j2",
+        view.outcome,
+        run.run_dir,
+        run.facts,
+        "plan",
+        told=view.told,
+        workers=view.workers,
+        figure=Markup(_figure(view)),
+        tried=[(trial, _SIGN[trial.result], "long" if trial.long else "short") for trial in view.tried],
     )
 
 

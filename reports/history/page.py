@@ -8,28 +8,22 @@ from harness.model.verdict import worst
 from reports.history.figure import chart
 from reports.history.text import told_left_out, told_value
 from reports.history.view import HistoryView, LineView, told_drift, when
-from reports.html.page import icon, stylesheet, templates
-from reports.words import SYMBOL, WORD, counted
+from reports.html.frame import fill
+from reports.words import counted
 
 
 def history_page(view: HistoryView) -> str:
     metric = view.history.metric
     newest = worst(tuple(each.line.points[-1].verdict for each in view.lines))
-    return (
-        templates()
-        .get_template("history.html.j2")
-        .render(
-            symbol=SYMBOL,
-            word=WORD,
-            metric=metric,
-            runs=view.runs,
-            count=counted(len({point.run for each in view.lines for point in each.line.points}), "run"),
-            lines=[_line(each, view) for each in view.lines],
-            left_out=[told_left_out(each) for each in view.history.left_out],
-            note=view.note,
-            icon=icon(newest),
-            css=stylesheet(),
-        )
+    return fill(
+        "history.html.j2",
+        newest,
+        metric=metric,
+        runs=view.runs,
+        count=counted(len({point.run for each in view.lines for point in each.line.points}), "run"),
+        lines=[_line(each, view) for each in view.lines],
+        left_out=[told_left_out(each) for each in view.history.left_out],
+        note=view.note,
     )
 
 

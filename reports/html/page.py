@@ -4,81 +4,41 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.model.load_shape import describe
 from harness.model.observation import StackTaken
 from harness.model.trial import Trial
-from harness.model.verdict import Outcome, Verdict
+from harness.model.verdict import Verdict
 from reports.document import run_verdict
+from reports.html.frame import asset, fill_run, shown
 from reports.html.lanes import fault_bands
-from reports.html.palette import LIGHT, css
 from reports.html.tables import detail_tables, phase_table
 from reports.html.timeline import Timeline, draw
 from reports.html.traffic import KINDS, placed_rows
-from reports.plain import one_line, plain, printable
+from reports.plain import one_line, plain
 from reports.view import RunView, TrialView
-from reports.words import SYMBOL, WORD, checks_told, config_told, counted, sorted_verdicts, tally
-
-# Facts of the manifest that are told elsewhere on the page.
-_TOLD = frozenset({"schema_version", "command", "target"})
-MAX_ENTRIES = 40
+from reports.words import checks_told, config_told, counted, sorted_verdicts, tally
 
 
 def render(run: RunView) -> str:
     """The whole page as text."""
     outcome = run_verdict([trial.verdict for trial in run.trials])
-    return (
-        templates()
-        .get_template("page.html.j2")
-        .render(
-            outcome=outcome,
-            symbol=SYMBOL,
-            word=WORD,
-            target=run.target,
-            told=tally([trial.verdict.verdict for trial in run.trials]) or "nothing was run",
-            count=counted(len(run.trials), "trial"),
-            trials=[_trial(trial, number) for number, trial in enumerate(run.trials, 1)],
-            facts=[(name, shown(value)) for name, value in run.facts.items() if name not in _TOLD],
-            command=_command(run.facts.get("command")),
-            judge_again=f"shakedown judge {shlex.quote(run.run_dir)}",
-            run_dir=run.run_dir,
-            icon=icon(outcome),
-            css=stylesheet(),
-            script=Markup(_asset("timeline.js")),
-        )
+    return fill_run(
+        "page.html.j2",
+        outcome,
+        run.run_dir,
+        run.facts,
+        told=tally([trial.verdict.verdict for trial in run.trials]) or "nothing was run",
+        count=counted(len(run.trials), "trial"),
+        trials=[_trial(trial, number) for number, trial in enumerate(run.trials, 1)],
+        judge_again=f"shakedown judge {shlex.quote(run.run_dir)}",
+        script=Markup(asset("timeline.js")),
     )
-
-
-def templates() -> Environment:
-    """Autoescaped, and strict about what is not there."""
-    return Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        finalize=_safe,
-    )
-
-
-def stylesheet() -> Markup:
-    return Markup(css() + _asset("page.css"))
-
-
-def _safe(value: object) -> object:
-    """Applied to all that a template prints: text of the app shows no control characters."""
-    return printable(value) if type(value) is str else value
-
-
-def _asset(name: str) -> str:
-    return (files("reports") / "assets" / name).read_text("utf-8")
 
 
 def _trial(trial: TrialView, number: int) -> Mapping[str, object]:
@@ -166,36 +126,6 @@ def _verdict(verdict: Verdict) -> Mapping[str, object]:
     }
 
 
-def shown(value: object) -> str:
-    """A value for a reader: text as it is, numbers short, pairs and lists of pairs as lines, the rest as JSON."""
-    value = plain(value)
-    if isinstance(value, dict) and value:
-        return ", ".join(f"{key} {_short(each)}" for key, each in value.items())
-    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        lines = [shown(each) for each in value[:MAX_ENTRIES]]
-        more = [f"… and {len(value) - MAX_ENTRIES:,} more; verdict.json has all."] if len(value) > MAX_ENTRIES else []
-        return "\n".join(lines + more)
-    return _short(value)
-
-
-def _short(value: object) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
-        return ", ".join(str(each) for each in value) or "none"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _command(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return shlex.join(str(word) for word in value) if isinstance(value, Iterable) else ""
-
-
 def _size(size: int) -> str:
     if size < 1000:
         return f"{size} B"
@@ -230,12 +160,3 @@ def _embedded(value: object) -> Markup:
     """JSON inside a <script>: no `<` may end it early."""
     body = json.dumps(plain(value), separators=(",", ":"))
     return Markup(body.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def icon(outcome: Outcome) -> str:
-    drawn = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="8"'
-        f' fill="{LIGHT[outcome]}"/><text x="8" y="12" text-anchor="middle" font-size="11" font-weight="700"'
-        f' fill="#fff">{SYMBOL[outcome]}</text></svg>'
-    )
-    return "data:image/svg+xml," + quote(drawn)

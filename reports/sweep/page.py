@@ -14,43 +14,33 @@ from harness.tuning.metrics import METRICS
 from reports.compare.figure import intervals
 from reports.compare.view import CompareView
 from reports.document import run_verdict
-from reports.html.page import icon, shown, stylesheet, templates
+from reports.html.frame import fill_run
 from reports.html.palette import var
 from reports.html.svg import num, text, titled
 from reports.sweep.view import Group, Measured, SweepView
-from reports.words import SYMBOL, WORD, counted, tally
+from reports.words import counted, tally
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 760, 250, 90, 26, 24
-_TOLD = frozenset({"schema_version", "command", "target", "plan"})
 
 
 def sweep_page(sweep: SweepView, compared: CompareView | None = None) -> str:
     outcomes = [trial.verdict.verdict for trial in sweep.run.trials]
     outcome = compared.outcome if compared else run_verdict([trial.verdict for trial in sweep.run.trials])
-    command = sweep.run.facts.get("command")
-    return (
-        templates()
-        .get_template("sweep.html.j2")
-        .render(
-            outcome=outcome,
-            symbol=SYMBOL,
-            word=WORD,
-            target=sweep.run.target,
-            told=tally(outcomes) or "nothing was run",
-            count=counted(len(outcomes), "trial"),
-            planned=sweep.planned,
-            title=f"{compared.new} against {compared.base}" if compared else "Sweep",
-            comparisons=[
-                (name, found.answer, found.why, Markup(intervals(found)))
-                for name, found in (compared.found.items() if compared else ())
-            ],
-            sections=[_section(name, sweep.of(name)) for name in sweep.scenarios],
-            command=" ".join(map(str, command)) if isinstance(command, list) else "",
-            facts=[(name, shown(value)) for name, value in sweep.run.facts.items() if name not in _TOLD],
-            run_dir=sweep.run.run_dir,
-            icon=icon(outcome),
-            css=stylesheet(),
-        )
+    return fill_run(
+        "sweep.html.j2",
+        outcome,
+        sweep.run.run_dir,
+        sweep.run.facts,
+        "plan",
+        told=tally(outcomes) or "nothing was run",
+        count=counted(len(outcomes), "trial"),
+        planned=sweep.planned,
+        title=f"{compared.new} against {compared.base}" if compared else "Sweep",
+        comparisons=[
+            (name, found.answer, found.why, Markup(intervals(found)))
+            for name, found in (compared.found.items() if compared else ())
+        ],
+        sections=[_section(name, sweep.of(name)) for name in sweep.scenarios],
     )
 
 

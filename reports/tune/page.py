@@ -8,49 +8,39 @@ from harness.tuning.asked import short
 from harness.tuning.levers import Moved
 from harness.tuning.recommendation import Effect
 from harness.tuning.tuned_words import rate
-from reports.html.page import icon, shown, stylesheet, templates
+from reports.html.frame import fill_run
 from reports.html.palette import var
 from reports.html.rate_axis import AXIS_HEIGHT, RateAxis
 from reports.html.svg import num, titled
 from reports.tune.view import TuneView, pasted
 from reports.view import RunView
-from reports.words import SYMBOL, WORD
 
 _WIDTH, _LEFT, _RIGHT, _ROW = 760, 150, 90, 22
-_TOLD = frozenset({"schema_version", "command", "target", "plan", "tune"})
 
 
 def tune_page(run: RunView, view: TuneView) -> str:
-    command = run.facts.get("command")
     tuned = view.tuned
-    return (
-        templates()
-        .get_template("tune.html.j2")
-        .render(
-            outcome=view.outcome,
-            symbol=SYMBOL,
-            word=WORD,
-            target=run.target,
-            told=view.told,
-            economy=view.economy,
-            files=[(file.name, file.text) for file in pasted(run, view)],
-            settings=[(short(each.key), each) for each in tuned.recommendation.settings],
-            timeouts=[(short(each.key), each) for each in view.derived],
-            no_timeouts=view.timeouts.cannot if view.timeouts is not None else "",
-            trying_them=view.trying_them,
-            withdrawn=[(short(each.setting.key), each) for each in tuned.recommendation.withdrawn],
-            effects=[(each.metric, *_percent(each), each.pairs) for each in tuned.effects],
-            levers=[(short(move.lever.key), move, Markup(figure(move))) for move in view.moves],
-            outcomes=list(tuned.survived.outcomes.items()),
-            own=tuned.survived.own,
-            untested=tuned.untested,
-            trials=view.seen,
-            command=" ".join(map(str, command)) if isinstance(command, list) else "",
-            facts=[(name, shown(value)) for name, value in run.facts.items() if name not in _TOLD],
-            run_dir=run.run_dir,
-            icon=icon(view.outcome),
-            css=stylesheet(),
-        )
+    return fill_run(
+        "tune.html.j2",
+        view.outcome,
+        run.run_dir,
+        run.facts,
+        "plan",
+        "tune",
+        told=view.told,
+        economy=view.economy,
+        files=[(file.name, file.text) for file in pasted(run, view)],
+        settings=[(short(each.key), each) for each in tuned.recommendation.settings],
+        timeouts=[(short(each.key), each) for each in view.derived],
+        no_timeouts=view.timeouts.cannot if view.timeouts is not None else "",
+        trying_them=view.trying_them,
+        withdrawn=[(short(each.setting.key), each) for each in tuned.recommendation.withdrawn],
+        effects=[(each.metric, *_percent(each), each.pairs) for each in tuned.effects],
+        levers=[(short(move.lever.key), move, Markup(figure(move))) for move in view.moves],
+        outcomes=list(tuned.survived.outcomes.items()),
+        own=tuned.survived.own,
+        untested=tuned.untested,
+        trials=view.seen,
     )
 
 
