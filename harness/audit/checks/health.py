@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from harness.audit.check import Check, Told, declared, failed, inconclusive, not_applicable, passed
+from harness.audit.check import Check, Told, failed, inconclusive, not_applicable, passed, vouched
 from harness.audit.facts.health import Health, Outage, Trouble
 
 LIVE_MS = 100.0
@@ -174,9 +174,7 @@ def _evidence(outages: list[Outage]) -> dict[str, object]:
 
 
 def _orchestration(facts: Health) -> Told:
-    if facts.orchestration:
-        return declared(facts.orchestration)
-    return not_applicable("Nobody said which probes the orchestrator uses.", "audit.declared.orchestration")
+    return vouched("orchestration", facts.orchestration, "Nobody said which probes the orchestrator uses.")
 
 
 CHECKS: tuple[Check[Health], ...] = (

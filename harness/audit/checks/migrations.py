@@ -6,7 +6,7 @@ schema that it does not know. A setup that two jobs may run at once is one that 
 
 from __future__ import annotations
 
-from harness.audit.check import Check, Told, declared, failed, inconclusive, not_applicable, passed
+from harness.audit.check import Check, Told, failed, inconclusive, not_applicable, passed, vouched
 from harness.audit.facts.migrations import Boot, Change, Command, Migrations
 
 _NO_PART = ("This target has no PostgreSQL.", "[parts.postgres], and its address in target.env")
@@ -121,9 +121,7 @@ def _way_back(facts: Migrations) -> Told:
 
 
 def _staging(facts: Migrations) -> Told:
-    if facts.staging:
-        return declared(facts.staging)
-    return not_applicable("Where migrations are tried before production cannot be seen.", "audit.declared.staging")
+    return vouched("staging", facts.staging, "Where migrations are tried before production cannot be seen.")
 
 
 def _how(run: Command) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from harness.audit.check import Check, Told, declared, failed, inconclusive, not_applicable, passed
+from harness.audit.check import Check, Told, failed, inconclusive, not_applicable, passed, vouched
 from harness.audit.facts.monitoring import MetricsSeen, Monitoring, Provoked
 
 _SLACK = 5
@@ -166,9 +166,7 @@ def _counter(seen: MetricsSeen) -> str:
 
 
 def _alerting(facts: Monitoring) -> Told:
-    if facts.alerting:
-        return declared(facts.alerting)
-    return not_applicable("Nobody said who is called when something is wrong.", "audit.declared.alerting")
+    return vouched("alerting", facts.alerting, "Nobody said who is called when something is wrong.")
 
 
 CHECKS: tuple[Check[Monitoring], ...] = (

@@ -6,7 +6,7 @@ end of the 95 % interval, as for the checks of a trial.
 
 from __future__ import annotations
 
-from harness.audit.check import Check, Told, declared, failed, inconclusive, not_applicable, passed
+from harness.audit.check import Check, Told, failed, inconclusive, not_applicable, passed, vouched
 from harness.audit.facts.testing import LoadSeen, Tried
 from harness.checks.facts.statistics import lower_bound
 
@@ -125,16 +125,12 @@ def _figures(loads: tuple[LoadSeen, ...]) -> dict[str, object]:
     }
 
 
-def _vouched(topic: str, text: str, missing: str) -> Told:
-    return declared(text) if text else not_applicable(missing, f"audit.declared.{topic}")
-
-
 def _migrations(facts: Tried) -> Told:
-    return _vouched("staging", facts.staging, "Nobody said where migrations are tried before production.")
+    return vouched("staging", facts.staging, "Nobody said where migrations are tried before production.")
 
 
 def _ci(facts: Tried) -> Told:
-    return _vouched("ci", facts.ci, "Nobody said where the tests run before a deployment.")
+    return vouched("ci", facts.ci, "Nobody said where the tests run before a deployment.")
 
 
 CHECKS: tuple[Check[Tried], ...] = (
