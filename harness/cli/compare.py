@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from harness.campaign import Run, make_run_dir
+from harness.cli.chosen import check_faults, choose_scenarios, name_completions
 from harness.cli.compare_sides import Sides, both_sides
 from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.live import make_watcher
 from harness.cli.options import DRY_RUN, JSON, OUT, QUIET, SEED_OF_ORDER, seed_or_random
 from harness.cli.planned import show_plan
 from harness.cli.results import read_judged, show_comparison, write_reports
-from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
 from harness.cli.stored import compare_stored
 from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_swept, held, left_s

@@ -13,9 +13,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness.checks.judge import judge_trial
 from harness.model.observation import FaultChanged, LoadSummed, Noted, Observation, ProbeAnswered, WorkersSeen
 from harness.model.trial import PlannedTrial
 from harness.model.verdict import TrialVerdict
+from harness.record import read_trial
 
 _SYMBOL = {"pass": "✔", "fail": "✖", "inconclusive": "?", "error": "!"}
 _STYLE = {"pass": "blue", "fail": "dark_orange3", "inconclusive": "bright_black", "error": "red"}
@@ -188,3 +190,14 @@ def _line(verdict: TrialVerdict) -> str:
     counts = {word: sum(v.verdict == word for v in verdict.verdicts) for word in _SYMBOL}
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return f"{_SYMBOL[verdict.verdict]} {verdict.verdict} {verdict.scenario}: {said}"
+
+
+def make_watcher(quiet: bool, total_s: float) -> Quiet:
+    """What fits the place where it is shown; each trial is judged when its record is there."""
+
+    def judge(folder: Path) -> TrialVerdict:
+        return judge_trial(read_trial(folder))
+
+    if quiet:
+        return Quiet(judge)
+    return OnTerminal(judge, total_s) if sys.stderr.isatty() else Plain(judge)

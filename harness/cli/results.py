@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -149,6 +150,17 @@ def show(run: RunView, as_json: bool) -> None:
         return
     text = summarise(run.run_dir, run.target, _verdicts(run), color=sys.stdout.isatty(), ascii_only=plain)
     click.echo(text, nl=False)
+
+
+def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:
+    """What was judged before the run failed; that this fails too (a full disk) is not what is to be told."""
+    if not verdicts:
+        return
+    with contextlib.suppress(MachineError):
+        judged = read_judged(run_dir)
+        if not as_json:
+            show(judged, as_json)
+        write_reports(judged, junit)
 
 
 def run_directory(text: str) -> Path:

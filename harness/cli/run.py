@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
+import json
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
 from harness.campaign import Run, make_run_dir, run_campaign
-from harness.checks.judge import judge_trial
+from harness.cli.chosen import check_faults, choose_scenarios, name_completions
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
-from harness.cli.live import OnTerminal, Plain, Quiet
+from harness.cli.live import make_watcher
 from harness.cli.options import (
     DRY_RUN,
     JSON,
@@ -29,18 +27,13 @@ from harness.cli.options import (
     target_path,
 )
 from harness.cli.planned import show_plan
-from harness.cli.results import exit_code, read_judged, show, write_reports
-from harness.errors import Interrupted, MachineError, UsageError
-from harness.faults import spec_of, unable
+from harness.cli.results import exit_code, read_judged, show, show_so_far, write_reports
+from harness.errors import Interrupted, UsageError
+from harness.faults import unable
 from harness.load.generator import LOOPBACK, MAX_LOCAL, OURS_ALONE, WEB_PORT, Generator, read_bind
-from harness.model.scenario import Scenario
-from harness.model.target import Target
-from harness.model.verdict import TrialVerdict
 from harness.plan import Plan, plan
-from harness.record import read_trial
 from harness.system.process import Spawner
 from harness.target import load_target
-from scenarios import SCENARIOS, SUITES
 
 _LOAD_WORKERS = "Locust workers of this machine, each with an engine that sends."
 _BIND = "Let other machines join on this address of ours. Nothing asks them who they are: see docs/load.md."
@@ -169,86 +162,10 @@ def _addresses(generator: Generator) -> list[str]:
     return lines
 
 
-def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:
-    """What was judged before the run failed; that this fails too (a full disk) is not what is to be told."""
-    if not verdicts:
-        return
-    with contextlib.suppress(MachineError):
-        judged = read_judged(run_dir)
-        if not as_json:
-            show(judged, as_json)
-        write_reports(judged, junit)
-
-
-def choose_scenarios(names: Sequence[str]) -> list[Scenario]:
-    """Scenarios by name, suite or file, in the order given."""
-    by_name = {scenario.name: scenario for scenario in SCENARIOS}
-    chosen: list[Scenario] = []
-    for name in names:
-        if name.endswith(".py"):
-            chosen.append(_load_file(Path(name)))
-        elif name in SUITES:
-            chosen += [by_name[member] for member in SUITES[name]]
-        elif name in by_name:
-            chosen.append(by_name[name])
-        else:
-            raise UsageError(_unknown(name, [*by_name, *SUITES]))
-    return chosen
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return f"There is no scenario or suite {name!r}.{hint} Accepted are: {', '.join(known)}, or a file NAME.py."
-
-
-def _load_file(path: Path) -> Scenario:
-    """A user's scenario file: Python that defines SCENARIO."""
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist; NAME.py must be a Python file that defines SCENARIO.")
-    spec = importlib.util.spec_from_file_location(f"user_scenario_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} cannot be loaded as Python.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-    scenario = getattr(module, "SCENARIO", None)
-    if not isinstance(scenario, Scenario):
-        raise UsageError(f"{path} must define SCENARIO, a harness.model.scenario.Scenario.")
-    return scenario
-
-
-def check_faults(planned: Plan, target: Target) -> None:
-    """Every fault is known, its parameters are in bounds, and the part that it hurts is of the right kind."""
-    for trial in planned.trials:
-        for use in trial.scenario.faults:
-            part = target.part(use.what)
-            spec = spec_of(use, None if part is None else part.kind)
-            if spec.on in ("http", "postgres") and (part is None or part.kind != spec.on):
-                raise UsageError(f"{use.id} needs a part of kind {spec.on}; {use.what} is none.")
-
-
 def _nothing_applies(planned: Plan, as_json: bool) -> int:
     reasons = "; ".join(f"{name}: {why}" for name, why in planned.not_applicable)
     message = f"Nothing applies to this target, so nothing was shown. {reasons}"
     if as_json:
-        import json
-
         print(json.dumps({"schema_version": 1, "error": {"kind": "inconclusive", "message": message}}))
     print(f"shakedown: {message}", file=sys.stderr)
     return 2
-
-
-def make_watcher(quiet: bool, total_s: float) -> Quiet:
-    def judge(folder: Path) -> TrialVerdict:
-        return judge_trial(read_trial(folder))
-
-    if quiet:
-        return Quiet(judge)
-    return OnTerminal(judge, total_s) if sys.stderr.isatty() else Plain(judge)
-
-
-def name_completions() -> list[str]:
-    return [scenario.name for scenario in SCENARIOS] + list(SUITES)

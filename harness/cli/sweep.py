@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from harness.campaign import Run, make_run_dir
+from harness.cli.chosen import check_faults, choose_scenarios, name_completions
 from harness.cli.guarded import inherited_ledger, read_overrides
+from harness.cli.live import make_watcher
 from harness.cli.options import DRY_RUN, JSON, JUNIT, OUT, QUIET, SEED_OF_ORDER, TARGET
 from harness.cli.planned import show_plan
 from harness.cli.results import exit_code, read_judged, show, write_reports
-from harness.cli.run import check_faults, choose_scenarios, make_watcher, name_completions
 from harness.cli.sweep_asked import Asked, asked_before, asked_now, sweep_command, sweep_facts
 from harness.cli.swept import conduct_swept, finished_trials, held, left_s
 from harness.errors import UsageError

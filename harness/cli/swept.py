@@ -13,8 +13,7 @@ from typing import Any
 from harness.campaign import Run, run_campaign
 from harness.cli.guarded import conduct
 from harness.cli.live import Quiet
-from harness.cli.results import read_judged, write_reports
-from harness.cli.run import show_so_far
+from harness.cli.results import read_judged, show_so_far, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
 from harness.ledger import Ledger
 from harness.plan_sweep import SweepPlan

@@ -11,10 +11,9 @@ import click
 
 from harness.campaign import Run, make_run_dir
 from harness.cli.guarded import inherited_ledger, read_overrides
-from harness.cli.live import Quiet
+from harness.cli.live import Quiet, make_watcher
 from harness.cli.options import JSON, OUT, QUIET, SEED, SET, TARGET, seed_or_random, target_path
 from harness.cli.results import show_tuning
-from harness.cli.run import make_watcher
 from harness.cli.sweep_asked import typed_settings
 from harness.cli.swept import conduct_search
 from harness.cli.tune_asked import NONE, Scope, ask, scenarios_s, tune_facts

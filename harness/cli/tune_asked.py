@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.cli.run import choose_scenarios
+from harness.cli.chosen import choose_scenarios
 from harness.errors import UsageError
 from harness.faults import unable
 from harness.model.scenario import Scenario

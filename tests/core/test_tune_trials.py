@@ -11,8 +11,8 @@ from record_builder import BITE_S, Story, ns
 from harness.campaign import Run, make_run_dir
 from harness.campaign import _entry as plan_entry
 from harness.campaign import _facts as run_facts
+from harness.cli.live import make_watcher
 from harness.cli.results import read_judged, show_tuning, write_reports
-from harness.cli.run import make_watcher
 from harness.cli.tune import Tuning
 from harness.cli.tune_asked import ask, tune_facts
 from harness.model.load_shape import Step
