@@ -21,6 +21,7 @@ from harness.load.flows.book import Book, TellLines
 from harness.load.flows.closed_model import ClosedModel
 from harness.load.flows.flow import Flow
 from harness.load.flows.open_model import OpenModel
+from harness.load.flows.turns import Turns
 from harness.load.flows.users import FlowUser, OpenUser, made_for
 from harness.load.messages import LoadSum
 from harness.load.profile import Profile
@@ -39,6 +40,7 @@ class FlowLimits:
         self.connect_timeout_s = profile.connect_timeout_s
         self.timeout_ns = int(profile.timeout_s * 1e9)
         self.pid_header = profile.pid_header.lower().encode()
+        self.turns = Turns()
         self.closed = False
         self.connections = 0
 
@@ -177,8 +179,10 @@ class Engine:
             gevent.sleep(_TICK_S)
 
     def _is_busy(self) -> bool:
-        """Whether anything may still come: a request that is open, and until the close a task that may make one."""
-        if any(flow.busy for flow in list(self._flows)):
+        """Whether anything may still come: a request that is open, what a flow is about to say of an answer, and until
+        the close a task that may make a request.
+        """
+        if self.limits.turns.awaited or any(flow.busy for flow in list(self._flows)):
             return True
         return not self.limits.closed and (self._model.waiting > 0 or self._model.serving > 0)
 

@@ -14,6 +14,7 @@ from gevent import GreenletExit
 
 from harness.load.flows.attempt import Address
 from harness.load.flows.exchange import NO_ARRIVAL, Exchange
+from harness.load.flows.turns import Turns
 
 _LOCAL = "shakedown-flow"
 _UNKNOWN = "ANY"  # until its head is written
@@ -26,6 +27,7 @@ class Limits(Protocol):
     connect_timeout_s: float
     timeout_ns: int
     pid_header: bytes
+    turns: Turns
     closed: bool
 
     def next_connection(self) -> int: ...

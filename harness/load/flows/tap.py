@@ -16,6 +16,7 @@ from gevent import socket as gsocket
 
 from harness.load.flows.exchange import Exchange
 from harness.load.flows.flow import Flow, current_flow
+from harness.load.flows.turns import Turns
 from harness.model.rows import Outcome
 
 _HEAD = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.[01]\r\n")
@@ -27,6 +28,7 @@ class TappedSocket(gsocket.socket):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._exchange: Exchange | None = None
+        self._turns: Turns | None = None
         self._number = self._uses = 0
 
     def connect(self, address: Any) -> None:
@@ -34,7 +36,7 @@ class TappedSocket(gsocket.socket):  # type: ignore[misc]
         if flow is None or tuple(address[:2]) != flow.limits.address[1]:
             super().connect(address)
             return
-        self._number = flow.limits.next_connection()
+        self._number, self._turns = flow.limits.next_connection(), flow.limits.turns
         exchange = self._exchange = flow.begin()
         with self._no_longer_than(flow.limits.connect_timeout_s):
             try:
@@ -79,6 +81,7 @@ class TappedSocket(gsocket.socket):  # type: ignore[misc]
         with self._watched(exchange):
             data = super().recv(*args)
             exchange.read(data)
+        self._in_turn(exchange)
         return data
 
     def recv_into(self, buffer: Any, *args: Any) -> Any:
@@ -88,6 +91,7 @@ class TappedSocket(gsocket.socket):  # type: ignore[misc]
         with self._watched(exchange):
             count = super().recv_into(buffer, *args)
             exchange.read(memoryview(buffer).cast("B")[:count])
+        self._in_turn(exchange)
         return count
 
     def close(self) -> None:
@@ -122,6 +126,10 @@ class TappedSocket(gsocket.socket):  # type: ignore[misc]
         if exchange is None or exchange.over or exchange.answer is None or self.gettimeout() == 0.0:
             return None
         return None if flags and flags[0] & socket.MSG_PEEK else exchange
+
+    def _in_turn(self, exchange: Exchange) -> None:
+        if exchange.over and self._turns is not None:
+            self._turns.wait()
 
     @contextmanager
     def _watched(self, exchange: Exchange) -> Iterator[None]:
