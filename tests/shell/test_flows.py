@@ -223,7 +223,17 @@ class Asks(FastHttpUser):
 
 
 JUDGING = """
-from locust import FastHttpUser, HttpUser, SequentialTaskSet, between, task
+from pathlib import Path
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, between, events, task
+
+def hear(word):
+    with Path(__file__).with_name("heard").open("a") as file:
+        file.write(word + chr(10))
+
+events.init.add_listener(lambda environment, **_: hear("init"))
+events.test_start.add_listener(lambda environment, **_: hear("test_start"))
+events.request.add_listener(lambda name, **_: hear("request"))
+events.test_stop.add_listener(lambda environment, **_: hear("test_stop"))
 
 class Fast(FastHttpUser):
     wait_time = between(50, 60)  # between its tasks, which an open model does not wait for
@@ -290,6 +300,9 @@ def test_what_the_flow_says_of_an_answer_decides(tmp_path: Path) -> None:
             assert sum(server.seen.values()) == int((rows["sent"] >= 0).sum())
             assert set(range(arrivals)) <= set(rows["k"].tolist())
             assert done.reason == "schedule"
+            heard = (tmp_path / "heard").read_text().split()
+            assert heard == ["init", "test_start", *["request"] * done.locust_requests, "test_stop"]
+            assert done.locust_requests > arrivals / 2
 
     asyncio.run(scene())
 

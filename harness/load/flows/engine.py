@@ -13,6 +13,7 @@ import gevent
 import gevent.event
 from locust import User
 from locust.env import Environment
+from locust.event import Events
 from locust.runners import STATE_RUNNING
 
 from harness.load.flows import clients  # noqa: F401  puts taps into Locust's clients
@@ -50,7 +51,7 @@ class FlowLimits:
 
 
 class Engine:
-    """`users` is how many there are in a closed model."""
+    """`users` is how many there are in a closed model. `events` have the listeners of the file, if it has any."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Engine:
         *,
         model: Literal["open", "closed"] = "open",
         users: int = 0,
+        events: Events | None = None,
     ) -> None:
         self._profile = profile
         self.limits = FlowLimits(profile)
@@ -72,8 +74,9 @@ class Engine:
         host = f"[{profile.host}]" if ":" in profile.host else profile.host
         url = f"http://{host}:{profile.port}"
         made = [made_for(kind, self._open or self._closed, each, url) for each in classes]  # type: ignore[arg-type]
-        self.environment = Environment(user_classes=made, host=url)
+        self.environment = Environment(user_classes=made, host=url, events=events)
         self.runner = self.environment.create_local_runner()
+        self.environment.events.init.fire(environment=self.environment, runner=self.runner, web_ui=None)  # type: ignore[no-untyped-call]
         self._started: Any = gevent.event.Event()
         self._stopping: Any = gevent.event.Event()
         self._t0 = self._drain_until = 0

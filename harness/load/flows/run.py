@@ -7,6 +7,7 @@ from typing import Any, Literal
 import gevent
 import gevent.event
 from locust import User
+from locust.event import Events
 
 from harness.load.flows.book import TellLines
 from harness.load.flows.engine import Engine
@@ -26,9 +27,10 @@ class FlowRun:
         *,
         model: Literal["open", "closed"] = "open",
         users: int = 0,
+        events: Events | None = None,
     ) -> None:
         self._rows = RowWriter(rows_file)
-        self.engine = Engine(profile, self._rows, classes, tell, model=model, users=users)
+        self.engine = Engine(profile, self._rows, classes, tell, model=model, users=users, events=events)
         self.connections = users if model == "closed" else profile.connection_limit()
         self.engine.environment.events.request.add_listener(_hear)  # type: ignore[no-untyped-call]
         self.finished: Any = gevent.event.Event()

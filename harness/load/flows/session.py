@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import locust
+
 from harness.load.flows.driver_session import BadFile, Session
 from harness.load.flows.locustfile import LocustfileError, load_users
 from harness.load.flows.run import FlowRun
@@ -26,6 +28,7 @@ def serve(output: int) -> int:
             lambda first, lines: wire.emit("lines", first=first, lines=lines),
             model="closed" if flow.get("model") == "closed" else "open",
             users=int(flow.get("users", 0)),
+            events=locust.events,  # those that the file's listeners were added to
         )
 
     return Session(wire, make, self_test).run()
