@@ -1,6 +1,6 @@
 """Holds every answer back for a time that it knows, and remembers when each request came and when its answer left.
 
-    python delaying_server.py FILE      prints its port; writes FILE (int64: k, came, left) when its input ends
+Prints its port; the stamps are three int64 each: `k`, came and left, in order of leaving.
 
 The time is 20 ms and an exponential tail of 20 ms in the mean, drawn from the number of the request: the same in each
 run. What a client tells is compared with what left here, which needs no trust in the client.
@@ -9,16 +9,12 @@ run. What a client tells is compared with what left here, which needs no trust i
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sys
 import time
 from array import array
-from pathlib import Path
 
-import uvloop
+from benchmarks.load.stamps import ANSWER, serve
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LEAST_S = TAIL_S = 0.02
 
 
@@ -49,17 +45,5 @@ class Delaying(asyncio.Protocol):
         self._stamps.extend((k, came, time.monotonic_ns()))
 
 
-async def main(path: Path) -> None:
-    loop = asyncio.get_running_loop()
-    stamps: array[int] = array("q")
-    server = await loop.create_server(lambda: Delaying(stamps), "127.0.0.1", 0, backlog=2048)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    over = loop.create_future()
-    loop.add_reader(0, lambda: over.done() or os.read(0, 1) or over.set_result(None))
-    await over
-    with open(path, "wb") as file:  # noqa: ASYNC230  nothing else is left to be done
-        file.write(stamps.tobytes())
-
-
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1])))
+    serve(Delaying)

@@ -25,6 +25,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.load.stamps import command  # noqa: E402
 from harness.load.client import ENGINE_DRIVER, MASTER_DRIVER, LoadDriver, spawn_child  # noqa: E402
 from harness.load.profile import Profile, Segment  # noqa: E402
 from harness.load.rows_file import read_rows  # noqa: E402
@@ -103,9 +104,8 @@ async def drive(driver: str, profile: Profile, rows: Path, real_time: bool) -> t
 
 def measure(driver: str, rate_rps: float, seconds: float, folder: Path, real_time: bool) -> Seen:
     stamps_file, rows_file = folder / "stamps", folder / "rows"
-    words = [sys.executable, str(Path(__file__).with_name("stamping_server.py")), str(stamps_file)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(placed(words, -1, real_time), stdin=pipe, stdout=pipe, text=True) as server:
+    words, pipe = placed(command("stamping_server", stamps_file), -1, real_time), subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         port = int(server.stdout.readline())

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.load.stamps import command  # noqa: E402
 from harness.load.client import ENGINE_DRIVER, LoadDriver, spawn_child  # noqa: E402
 from harness.load.messages import Done  # noqa: E402
 from harness.load.profile import Profile, Segment  # noqa: E402
@@ -58,8 +59,8 @@ def main() -> int:
     asked = parser.parse_args()
     count = asked.millions * 1e6
     with tempfile.TemporaryDirectory(prefix="engine-memory-") as folder:
-        words = [sys.executable, str(Path(__file__).with_name("stamping_server.py")), f"{folder}/stamps"]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        words, pipe = command("stamping_server", Path(folder) / "stamps"), subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as server:
             assert server.stdin is not None
             assert server.stdout is not None
             profile = Profile(

@@ -35,6 +35,7 @@ import numpy as np
 from benchmarks.load.engine_rate import LEAD_NS, placed, profile_of
 from benchmarks.load.peer_install import GO, default_folder, find
 from benchmarks.load.peer_tools import Claim, Peer, peers
+from benchmarks.load.stamps import ROOT, command
 from harness.load.client import ENGINE_DRIVER, LoadDriver, spawn_child
 from harness.load.rows_file import read_rows
 from harness.model import samples
@@ -106,9 +107,8 @@ class Server:
 
     def __init__(self, folder: Path, real_time: bool) -> None:
         self._stamps = folder / "stamps"
-        words = [sys.executable, str(Path(__file__).with_name("stamping_server.py")), str(self._stamps)]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(placed(words, -1, real_time), stdin=pipe, stdout=pipe, text=True)
+        words, pipe = placed(command("stamping_server", self._stamps), -1, real_time), subprocess.PIPE
+        self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
 

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.load.engine_rate import LEAD_NS, pin, placed
+from benchmarks.load.stamps import ROOT, command
 from harness.load.client import MASTER_DRIVER, LoadDriver, spawn_child
 from harness.load.messages import Done
 from harness.load.profile import Profile, Segment
@@ -72,9 +73,8 @@ def profile_of(port: int, rate_rps: float, seconds: float, seed: int) -> Profile
 def server_in(folder: Path, real_time: bool) -> Iterator[tuple[int, Path]]:
     """Its port, and the file of its stamps, which is there after the end."""
     stamps = folder / "stamps"
-    words = [sys.executable, str(Path(__file__).with_name("delaying_server.py")), str(stamps)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(placed(words, -1, real_time), stdin=pipe, stdout=pipe, text=True) as server:
+    words, pipe = placed(command("delaying_server", stamps), -1, real_time), subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as server:
         assert server.stdout is not None
         yield int(server.stdout.readline()), stamps
         server.communicate(timeout=20)
