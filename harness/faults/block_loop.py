@@ -38,7 +38,7 @@ class BlockLoop:
     pins: Pins | None = None
 
     async def apply(self) -> Evidence:
-        self.worker, connections = pick(self.deployment, self.index)
+        self.worker, connections = await pick(self.deployment, self.index)
         pid = self.worker.pid
         self.pins = await Pins.open(self.deployment, self.live, pid)
         self.held = await HeldThreads.hold(self.spawner, "loop", pid, lease_s=self.lease_s)

@@ -39,7 +39,7 @@ class Starve:
     _turns: Repeating | None = None
 
     async def apply(self) -> Evidence:
-        self.worker, connections = pick(self.deployment, self.index)
+        self.worker, connections = await pick(self.deployment, self.index)
         self.pins = await Pins.open(self.deployment, self.live, self.worker.pid)
         self._turns = Repeating(self._turn)
         await self._turns.start()

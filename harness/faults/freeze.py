@@ -27,7 +27,7 @@ class Freeze:
     worker: Stat | None = None
 
     async def apply(self) -> Evidence:
-        self.worker, connections = pick(self.deployment, self.index)
+        self.worker, connections = await pick(self.deployment, self.index)
         send(self.worker, SIGSTOP)
         return {"pid": self.worker.pid, "connections": connections}
 

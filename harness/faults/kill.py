@@ -24,7 +24,7 @@ class Kill:
     sent: bool = False
 
     async def apply(self) -> Evidence:
-        self.worker, connections = pick(self.deployment, self.index)
+        self.worker, connections = await pick(self.deployment, self.index)
         self.sent = send(self.worker, SIGKILL)
         return {"pid": self.worker.pid, "connections": connections}
 

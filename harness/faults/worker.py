@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from harness.deployment import Deployment, NotThere
 from harness.faults.fault import Parameter
@@ -12,31 +13,41 @@ from harness.system.socket_diag import received
 from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
 
 BUSIEST = -1
+_WATCHED_S = 0.25
 INDEX = Parameter("index", BUSIEST, BUSIEST, 1_000, "which worker, oldest first; −1: the busiest")
 
 
-def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
+async def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
     """The worker's state now, and how many client connections it holds.
 
     By default the busiest: hurting one that nobody talks to shows nothing (F10).
     """
+    if index == BUSIEST and deployment.workers():
+        before = received(deployment.address.port)
+        await asyncio.sleep(_WATCHED_S)
+        index = _busiest(deployment, before)
     pids = deployment.workers()
-    held = connections_by_worker(deployment)
-    if index == BUSIEST and pids:
-        index = pids.index(_busiest(deployment, pids, held))
     stat = read_stat(pids[index]) if 0 <= index < len(pids) else None
     if stat is None:
         raise NotThere(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
-    return stat, held.get(stat.pid, 0)
+    return stat, connections_by_worker(deployment).get(stat.pid, 0)
 
 
-def _busiest(deployment: Deployment, pids: Sequence[int], held: Mapping[int, int]) -> int:
-    """Whose open connections have brought most; a client that keeps its connections may use one of many. Where none is
-    kept, or the kernel does not tell, by their number, and then by CPU time."""
+def _busiest(deployment: Deployment, before: Mapping[int, int]) -> int:
+    """Whose connections bring most at this moment: a client that keeps many may use one of them, and another one later.
+
+    Where nothing comes, or the kernel does not tell: whose have brought most, then who holds most, then by CPU time.
+    """
+    pids, held = deployment.workers(), connections_by_worker(deployment)
     brought = received(deployment.address.port)
-    asked = {pid: sum(brought.get(inode, 0) for inode in inodes_of(pid)) for pid in pids}
-    spent = {pid: stat.cpu_s for pid in pids if (stat := read_stat(pid)) is not None}
-    return max(pids, key=lambda pid: (asked[pid], held.get(pid, 0), spent.get(pid, 0.0)))
+
+    def rank(index: int) -> tuple[int, int, int, float]:
+        ours = {inode: brought[inode] for inode in inodes_of(pids[index]) if inode in brought}
+        now = sum(count - before.get(inode, 0) for inode, count in ours.items())
+        stat = read_stat(pids[index])
+        return now, sum(ours.values()), held.get(pids[index], 0), stat.cpu_s if stat is not None else 0.0
+
+    return max(range(len(pids)), key=rank, default=0)
 
 
 def send(worker: Stat, number: int) -> bool:

@@ -36,7 +36,7 @@ class GrowMemory:
     pins: Pins | None = None
 
     async def apply(self) -> Evidence:
-        self.worker, connections = pick(self.deployment, self.index)
+        self.worker, connections = await pick(self.deployment, self.index)
         pid, before_mb = self.worker.pid, self.worker.rss_bytes // _MB
         self.pins = await Pins.open(self.deployment, self.live, pid)
         available_mb = grown_memory.available_bytes() // _MB

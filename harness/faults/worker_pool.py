@@ -46,7 +46,7 @@ class FillPool:
     _again: Repeating | None = None
 
     async def apply(self) -> Evidence:
-        self.worker, connections = pick(self.deployment, self.index)
+        self.worker, connections = await pick(self.deployment, self.index)
         self.pins = await Pins.open(self.deployment, self.live, self.worker.pid)
         self._again = Repeating(self._hold_new)
         await self._again.start()
