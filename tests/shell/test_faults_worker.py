@@ -23,7 +23,7 @@ from harness.model.target import Scalar
 from harness.probes.http import Answer
 from harness.probes.owners import answer_by_each_worker
 from harness.system.ports import Ports
-from harness.system.proc import read_stat, thread_states
+from harness.system.proc import Stat, read_stat, thread_states
 from harness.system.process import clean_env
 
 pytestmark = pytest.mark.real
@@ -215,7 +215,11 @@ def test_a_worker_that_goes_in_the_last_moment_is_not_said_to_be_hurt(
         stat = read_stat(process.pid)
         assert stat is not None
         await process.end(first=9)
-        monkeypatch.setattr(f"harness.faults.{id.partition('.')[2]}.pick", lambda *_: (stat, 0))
+
+        async def picked(*_: object) -> tuple[Stat, int]:
+            return stat, 0
+
+        monkeypatch.setattr(f"harness.faults.{id.partition('.')[2]}.pick", picked)
         late = actor(faults, served, id)
         await late.apply()
         assert not (await late.prove()).ok
