@@ -24,6 +24,8 @@ _PID = re.compile(r"pid\W{0,2}(\d+)")
 _SETTLED_NS = 3_000_000_000  # a worker that lived shorter may not have been pinned yet
 _SUPERVISOR_SLACK_NS = 2_000_000_000
 _STACK_CHARS = 6000
+_LEAST = 3
+"""So many answers after the fault began; one or two are of the moment before a server ends with its worker."""
 
 
 def judge(record: TrialRecord, limits: Limits) -> Verdict:
@@ -73,8 +75,9 @@ def _calm(
         why = f"Worker {pids} was never probed over a connection of its own, so it may have been stuck."
         return inconclusive(NAME, why, evidence=evidence, limits={"stuck_s": limits.stuck_s})
     hurt = bite(record)
-    if hurt and not hurts(record.trial, "server") and not any(seen.done_ns >= hurt.start_ns for seen in probes):
-        why = f"None of {len(probes)} pinned liveness probes was made after the fault began."
+    after = sum(seen.done_ns >= hurt.start_ns for seen in probes) if hurt else 0
+    if hurt and not hurts(record.trial, "server") and after < _LEAST:
+        why = f"Of {len(probes)} pinned liveness probes {after} came after the fault began; {_LEAST} are needed."
         return inconclusive(NAME, why, evidence=evidence, limits={"stuck_s": limits.stuck_s})
     why = (
         f"{evidence['workers']} workers answered {len(probes)} liveness probes over their own connections, the slowest"

@@ -15,10 +15,13 @@ from sound import CREATE, DSN, LATEST, UNAVAILABLE, Pool, make_app
 
 
 class Tickets(Pool):
-    """The same pool without a command timeout of its own: each command says its timeout."""
+    """The same pool without a command timeout of its own: each command says its timeout.
+
+    It is large enough that the requests of the second in which the database falls silent leave some for readiness.
+    """
 
     def __init__(self) -> None:
-        self.pool = asyncpg.create_pool(DSN, min_size=10, max_size=10, timeout=2)
+        self.pool = asyncpg.create_pool(DSN, min_size=30, max_size=30, timeout=2)
 
     async def latest(self) -> list[str]:
         async with self.connection() as connection:

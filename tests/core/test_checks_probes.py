@@ -19,7 +19,9 @@ from record_builder import (
 )
 from test_checks_premises import verdict_of
 
+from harness.checks.facts.recovery import bite
 from harness.model.observation import LogNoted, ProbeAnswered
+from harness.model.record import TrialRecord
 from harness.model.verdict import Verdict
 
 LATE = {"control_ms": 900.0}
@@ -265,6 +267,20 @@ def test_workers_that_nobody_pinned_are_not_known_to_be_well() -> None:
     verdict = verdict_of(replace(record, observations=seen), "no-stuck-workers")
     assert verdict.verdict == "inconclusive"
     assert "102" in verdict.why
+
+
+def test_two_answers_after_the_fault_began_say_nothing_of_what_it_did() -> None:
+    record = Story(SLOW).record()
+    bitten = bite(record)
+    assert bitten is not None
+
+    def with_after(count: int) -> TrialRecord:
+        late = [h for h in record.probes("live", "pinned") if h.done_ns >= bitten.start_ns]
+        return replace(record, observations=tuple(h for h in record.observations if h not in late[count:]))
+
+    few = verdict_of(with_after(2), "no-stuck-workers")
+    assert (few.verdict, "2 came after the fault began" in few.why) == ("inconclusive", True)
+    assert verdict_of(with_after(3), "no-stuck-workers").verdict == "pass"
 
 
 def test_probes_cut_by_sigterm_are_not_stuck() -> None:
