@@ -11,7 +11,7 @@ SCENARIO = Scenario(
     asks="Is every request answered in time while one worker's connections to the database hold still?",
     finds=("F37", "F38", "F39"),
     requires=("postgres",),
-    faults=(fault("worker.pool", for_s=16, outlasts_deadline=True),),
+    faults=(fault("worker.pool", for_s=20, outlasts_deadline=True),),
     ready="any",
     min_workers=2,
 )

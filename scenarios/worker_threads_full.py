@@ -11,7 +11,7 @@ SCENARIO = Scenario(
     name="worker-threads-full",
     asks="Is every request answered in time while the threads of one worker are used up, and does the rest go on?",
     finds=("F47",),
-    faults=(fault("worker.threads", for_s=8, outlasts_deadline=True),),
+    faults=(fault("worker.threads", for_s=18, outlasts_deadline=True),),
     ready="any",
     min_workers=2,
 )

@@ -24,7 +24,7 @@ from harness.system.proc import Stat, is_same, thread_states
 from harness.system.process import Spawner
 
 _SILENT_S = 1.0
-_ROUNDS, _IDLE_S = 4, 0.4
+_ROUNDS, _IDLE_S = 12, 0.4
 """A pool makes its threads when they are needed: a question may make the one that idles and is stopped for the next."""
 
 

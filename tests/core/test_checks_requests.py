@@ -196,6 +196,17 @@ def test_a_worker_that_cannot_get_at_its_part_may_say_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("id", "line", "outcome"),
+    [("worker.pool", "list", "pass"), ("worker.pool", "static", "fail"), ("worker.threads", "static", "pass")],
+)
+def test_who_may_have_waited_for_what_a_worker_lacks_may_be_late(id: str, line: str, outcome: str) -> None:
+    cut_off = Scenario("cut-off", "?", faults=(fault(id, for_s=8),), ready="any", min_workers=2)
+    for start_s, told in ((BITE_S, outcome), (BITE_S + 12.0, "fail")):
+        story = Story(cut_off, request=broken(start_s, start_s + 6.0, Done(0.4), line=line), new_pid_s=None)
+        assert verdict_of(story.record(), "latency-slo").verdict == told
+
+
+@pytest.mark.parametrize(
     ("answer", "outcome"),
     [
         (broken(5.0, 11.0, Done(0.4), every=100), "pass"),

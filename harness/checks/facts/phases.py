@@ -7,7 +7,9 @@
 What is due between the lift and the recovery belongs to `recovers`. Under a worker's fault all lines are judged, but
 what that worker had in hand is left out. No app tells which worker had which request, so the bound is generous: for a
 kill, what was open within a quarter second of it and broke off; for anything else, what was open while the worker was
-hurt and broke off or took longer than one second, and what was refused, where the fault leaves the worker answering.
+hurt and broke off or took longer than one second. Where the fault leaves the worker answering, but takes from it what
+requests need: also what was refused, and what may have needed it and was late. How long it may wait is for
+`requests-bounded` to say.
 """
 
 from __future__ import annotations
@@ -143,8 +145,19 @@ def _in_hand(record: TrialRecord, trouble: Trouble, rows: Rows) -> NDArray[np.bo
         killed: NDArray[np.bool_] = broke & (rows["intended"] <= border) & (ends >= trouble.applied.sent_ns)
         return killed
     there = (rows["intended"] < hurt_until_ns(record, trouble)) & (ends >= trouble.applied.sent_ns)
-    held: NDArray[np.bool_] = there & (broke | (ends - rows["intended"] > _HELD_NS))
+    held: NDArray[np.bool_] = there & (broke | (ends - rows["intended"] > _late_after_ns(record, trouble, rows)))
     return held
+
+
+def _late_after_ns(record: TrialRecord, trouble: Trouble, rows: Rows) -> NDArray[np.int64]:
+    """For each row, after how long it may have waited for what the worker lacks. Whoever gets one of the last
+    connections, or the first that is made anew, has waited for less than a second."""
+    late = np.full(len(rows), _HELD_NS, dtype=np.int64)
+    if trouble.has("answering"):
+        part, lines = trouble.cut_off_from, record.trial.requests
+        short = [index for index, line in enumerate(lines) if not part or part in line.needs]
+        late[np.isin(rows["endpoint"], short)] = min(_HELD_NS, int(record.trial.slo.p99_ms * 1e6))
+    return late
 
 
 def told(record: TrialRecord) -> dict[str, object]:
