@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.deployment import Deployment, NotThere
 from harness.faults.fault import Parameter
@@ -13,7 +13,7 @@ from harness.system.socket_diag import received
 from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
 
 BUSIEST = -1
-_WATCHED_S = 0.25
+_WATCHED_S = 0.25  # at 20 requests a second five of them show who is asked
 INDEX = Parameter("index", BUSIEST, BUSIEST, 1_000, "which worker, oldest first; −1: the busiest")
 
 
@@ -22,23 +22,24 @@ async def pick(deployment: Deployment, index: int) -> tuple[Stat, int]:
 
     By default the busiest: hurting one that nobody talks to shows nothing (F10).
     """
-    if index == BUSIEST and deployment.workers():
+    pids = deployment.workers()
+    if index == BUSIEST and pids:
         before = received(deployment.address.port)
         await asyncio.sleep(_WATCHED_S)
-        index = _busiest(deployment, before)
-    pids = deployment.workers()
+        pids = deployment.workers()
+        index = _busiest(deployment, pids, before)
     stat = read_stat(pids[index]) if 0 <= index < len(pids) else None
     if stat is None:
         raise NotThere(f"There is no worker number {index}: the server has {len(pids)} at this moment.")
     return stat, connections_by_worker(deployment).get(stat.pid, 0)
 
 
-def _busiest(deployment: Deployment, before: Mapping[int, int]) -> int:
+def _busiest(deployment: Deployment, pids: Sequence[int], before: Mapping[int, int]) -> int:
     """Whose connections bring most at this moment: a client that keeps many may use one of them, and another one later.
 
     Where nothing comes, or the kernel does not tell: whose have brought most, then who holds most, then by CPU time.
     """
-    pids, held = deployment.workers(), connections_by_worker(deployment)
+    held = connections_by_worker(deployment)
     brought = received(deployment.address.port)
 
     def rank(index: int) -> tuple[int, int, int, float]:
