@@ -7,6 +7,7 @@ must end quietly.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 _GUARDED = ("run", "sweep", "compare", "capacity", "tune", "audit", "join")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return _nobody_listens()
+    except OSError as error:
+        # A file of ours has a name, and is told where it is written; the standard streams have none.
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        _drop((1,))
+        return _tell("machine", f"What was to be printed cannot be written: {error.strerror}.", 3, as_json=False)
 
 
 def _open_standard_streams() -> None:
@@ -95,16 +103,24 @@ def _tell(kind: str, message: str, code: int, as_json: bool) -> int:
     if as_json:
         body = {"schema_version": 1, "error": {"kind": kind, "message": message}}
         print(json.dumps(body), flush=True)
-    print(f"shakedown: {message}", file=sys.stderr, flush=True)
+    try:
+        print(f"shakedown: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        _drop((2,))  # there is nowhere left to say it; the code still does
     return code
 
 
 def _nobody_listens() -> int:
     """Whoever read our output has gone: what we were asked for could not be handed over, which is no verdict."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for fd in (1, 2):
-        os.dup2(nowhere, fd)
+    _drop((1, 2))
     return 3
+
+
+def _drop(fds: Sequence[int]) -> None:
+    """What these streams still hold goes nowhere, or Python would fail at its end because of it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for fd in fds:
+        os.dup2(nowhere, fd)
 
 
 if __name__ == "__main__":

@@ -173,6 +173,20 @@ def test_without_json_stdout_is_empty(tmp_path: Path, state: Path) -> None:
     assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
 
 
+@pytest.mark.parametrize(("words", "code"), [("list", 3), ("--help", 3), ("judge nope", 64)])
+def test_where_nothing_can_be_printed_the_code_says_so(words: str, code: int, state: Path) -> None:
+    command = [sys.executable, "-m", "harness.cli.main", *words.split()]
+    env = {**os.environ, "SHAKEDOWN_STATE": str(state)}
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            command, env=env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, check=False
+        )
+        mute = subprocess.run(command, env=env, stdout=full, stderr=full, timeout=100, check=False)
+    assert (ended.returncode, mute.returncode) == (code, code), ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("shakedown: ")
+
+
 def test_an_app_that_fails_at_import_fails_the_run(tmp_path: Path, state: Path) -> None:
     ended = command(f"run baseline --target {APPS / 'never_starts.toml'} --json --quiet", tmp_path, state)
     assert (ended.code, ended.err) == (1, "")
@@ -225,4 +239,7 @@ def test_a_run_without_a_trial_is_inconclusive(tmp_path: Path, state: Path) -> N
     shutil.rmtree(tmp_path / "run" / "trials")
     (tmp_path / "run" / "trials").mkdir()
     ended = command("judge run --json", tmp_path, state)
-    assert (ended.code, ended.document()["trials"]) == (2, [])
+    assert ended.code == 2
+    (trial,) = ended.document()["trials"]
+    assert (trial["scenario"], trial["verdicts"], trial["verdict"]) == ("short", [], "inconclusive")
+    assert "never began" in trial["note"]
