@@ -25,6 +25,14 @@ from .facts.troubles import ends_server, sigterm_ns, troubles
 
 NAME = "graceful-shutdown"
 _ENDED_BADLY = CUT | GIVEN_UP
+_ENDED_ADVICE = (
+    "Read the last lines of the server's log: a worker that cannot start again, or an end of the app's own, must not"
+    " take the supervisor with it."
+)
+_LOAD_ADVICE = (
+    "Declare a POST with a body in [[load.requests]]: half of it is sent, and the request is held open across SIGTERM."
+    " Or declare a request that takes longer, or raise load.rate_rps."
+)
 
 
 def applies(record: TrialRecord) -> str | None:
@@ -43,7 +51,8 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         return inconclusive(NAME, "The record does not say how the server ended.")
     stop, asked_ns = stops[-1], sigterm_ns(record)
     if stop.ended_by == "itself":
-        return failed(NAME, f"The server ended by itself at {stop.done_ns / 1e9:.1f} s, before it was asked to.")
+        why = f"The server ended by itself at {stop.done_ns / 1e9:.1f} s, before it was asked to."
+        return failed(NAME, why, advice=_ENDED_ADVICE)
     ends = [*(_end(record, limits, each, each.sent_ns) for each in _restarts(record))]
     ends.append(_end(record, limits, stop, asked_ns))
     n, lost_n = sum(end.n for end in ends), sum(end.cut for end in ends)
@@ -58,7 +67,8 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     }
     bounds = {"grace_s": _grace_s(record, stop), "grace_slack_s": limits.grace_slack_s}
     if not lost_n and not late:
-        return _drained(min(end.n for end in ends), len(ends), limits, evidence, bounds)
+        advice = "" if record.of(InFlightEnded) else _LOAD_ADVICE
+        return _drained(min(end.n for end in ends), len(ends), limits, evidence, bounds, advice)
     lost = f"{lost_n} of {n} requests in flight were cut" if lost_n else ""
     verdict = failed(
         NAME,
@@ -66,7 +76,8 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         f" {bounds['grace_s']:g} + {limits.grace_slack_s:g} s).",
         evidence=evidence,
         advice="Finish requests on SIGTERM: set the worker's graceful shutdown 2 to 3 s below the supervisor's"
-        " graceful_timeout, and that above the longest request.",
+        f" graceful_timeout (here {bounds['grace_s']:g} s), and that above the longest request (slo.deadline_s is"
+        f" {record.trial.slo.deadline_s:g} s).",
         limits=bounds,
     )
     if lost:
@@ -104,13 +115,15 @@ def _restarts(record: TrialRecord) -> list[ServerStopped]:
     return found
 
 
-def _drained(least: int, ends: int, limits: Limits, evidence: dict[str, object], bounds: dict[str, float]) -> Verdict:
+def _drained(
+    least: int, ends: int, limits: Limits, evidence: dict[str, object], bounds: dict[str, float], advice: str
+) -> Verdict:
     if least < 1:
         why = (
             f"{least} requests were in flight {limits.accepted_before_ms:g} ms before SIGTERM and still open at it; at"
             " least 1 is needed."
         )
-        return inconclusive(NAME, why, evidence=evidence, limits=bounds)
+        return inconclusive(NAME, why, evidence=evidence, limits=bounds, advice=advice)
     times = f" at each of {ends} ends" if ends > 1 else ""
     why = (
         f"All {evidence['in_flight']} requests in flight were answered{times}, and the server left after"

@@ -62,8 +62,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"{most.part} has room for {_room(most)} sessions of the service: {refused} connections were refused, and"
             f" at {len(full)} of {len(looks)} looks all of it was taken (at most {most.sessions} sessions; limit 0).",
             evidence=evidence,
-            advice="Make one pool for each worker, at its start, and keep workers × its largest size, twice during a"
-            " deployment, below max_connections less what is reserved.",
+            advice=_advice(record.trial.workers, _room(most)),
             limits=bound,
         )
         shown = [Span(seen.sent_ns, seen.done_ns) for seen in full] + [where for where, _ in refusals]
@@ -74,6 +73,16 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         f" {known}."
     )
     return passed(NAME, why, evidence=evidence, limits=bound)
+
+
+def _advice(workers: int, room: int) -> str:
+    """Twice the workers: through a deployment old ones and new ones are there."""
+    largest = room // (2 * workers)
+    fits = f"that is {largest} at the most" if largest else "which is not one for each: raise max_connections"
+    return (
+        f"Make one pool for each worker, at its start, and keep workers × its largest size, twice during a deployment,"
+        f" within the {room} that there is room for; with {workers} workers {fits}."
+    )
 
 
 def _room(seen: DatabaseSampled) -> int:

@@ -48,13 +48,14 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     if not silent:
         why = f"All {len(probes)} readiness probes were answered within {limit_s:g} s (the slowest {slowest_s:.2f} s)."
         return passed(NAME, why, evidence=evidence, limits={"answered_within_s": limit_s})
+    patience_s = record.trial.ready_probe.timeout_s
     verdict = failed(
         NAME,
         f"{len(silent)} of {len(probes)} readiness probes had no answer within {limit_s:g} s; the slowest waited"
         f" {slowest_s:.1f} s.",
         evidence=evidence,
-        advice="Answer from a cached verdict; probe the database from a task of its own, with a timeout that also"
-        " covers the release of the connection.",
+        advice="Answer from a cached verdict; probe the database from a task of its own, with a timeout that"
+        f" also covers the release of the connection, below the {patience_s:g} s that a probe waits.",
         limits={"answered_within_s": limit_s},
     )
     unfit = unfit_spans(record, limits)

@@ -79,7 +79,8 @@ def _judge_down(record: TrialRecord, limits: Limits) -> Verdict:
         NAME,
         f"Readiness stayed up although the service could not serve: {names} ({numbers}).",
         evidence=evidence,
-        advice=f"Let {record.trial.ready} tell a cached verdict of a probe that runs each second, with a timeout.",
+        advice=f"Let {record.trial.ready} tell a cached verdict of a probe that runs each second, with a timeout of a"
+        " second.",
         limits={"ready_down_s": limits.ready_down_s},
     )
     shown = [flip.last_good for flip in wrong if flip.last_good]

@@ -93,7 +93,9 @@ def _missing(seen: Recovery) -> str:
 
 def _advice(record: TrialRecord, seen: Recovery) -> str:
     if hurts(record.trial, "worker") and seen.worker_late:
-        return "Use a supervisor that replaces dead and silent workers, with a timeout that fits."
+        timeout_s = record.trial.server_settings.stuck_timeout_s
+        now = "this one has none" if timeout_s is None else f"here {timeout_s:g} s"
+        return f"Use a supervisor that replaces dead and silent workers, with a timeout that fits ({now})."
     return (
         "Bound connecting, acquiring and each command with a timeout, and let the pool replace connections that broke"
         " (asyncpg >= 0.32)."

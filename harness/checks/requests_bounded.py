@@ -62,7 +62,8 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"{len(late)} of {len(times)} requests were open for longer than {deadline_s:g} s (+"
             f" {limits.answer_slack_s:g} s), the longest for {longest_s:.1f} s when the client gave up or it ended.",
             evidence=evidence,
-            advice="Give each request a deadline (asyncio.timeout), and each call to a part a shorter timeout.",
+            advice=f"Give each request a deadline (asyncio.timeout, at most {record.trial.slo.deadline_s:g} s), and"
+            " each call to a part a shorter timeout: asyncpg's command_timeout can cost twice its value.",
             limits=bound,
         )
         spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]

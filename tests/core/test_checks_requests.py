@@ -350,6 +350,14 @@ def test_sigterm_must_drain(story: Story, outcome: str, words: str) -> None:
     assert words in verdict.why
 
 
+def test_a_load_that_leaves_nothing_in_flight_is_told_what_would() -> None:
+    assert "Declare a POST" in verdict_of(Story(DRAIN, in_flight=()).record(), "graceful-shutdown").advice
+    held_too_late = InFlightEnded("create", -1, ns(BITE_S - 0.1), "eof", -1, -1, ns(BITE_S - 0.2), ns(BITE_S + 0.5))
+    record = Story(DRAIN, in_flight=()).record()
+    record = replace(record, observations=(*record.observations, held_too_late))
+    assert verdict_of(record, "graceful-shutdown").advice == ""
+
+
 def test_requests_of_the_load_are_in_flight_too() -> None:
     cut = broken(BITE_S - 0.5, BITE_S - 0.4, Done(1.0, Outcome.EOF_HEADERS))
     assert verdict_of(Story(DRAIN, request=cut).record(), "graceful-shutdown").verdict == "fail"
