@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.model.verdict import NotApplicable, Outcome, TrialVerdict, Verdict, worst
 from reports.plain import plain
+from reports.words import explained_at
 
 SCHEMA_VERSION = 1
 
@@ -43,7 +44,7 @@ def _trial(trial: TrialVerdict) -> dict[str, object]:
 
 
 def _verdict(verdict: Verdict) -> dict[str, object]:
-    return {
+    told: dict[str, object] = {
         "check": verdict.check,
         "verdict": verdict.verdict,
         "why": verdict.why,
@@ -53,6 +54,8 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "attributed_to": verdict.attributed_to,
         "advice": verdict.advice,
     }
+    # Only of what failed: there is nothing to explain of the rest.
+    return {**told, "explained": explained_at(verdict)} if explained_at(verdict) else told
 
 
 def _not_applicable(check: NotApplicable) -> dict[str, object]:

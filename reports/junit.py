@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from harness.model.verdict import Outcome, TrialVerdict, Verdict
 from reports.plain import plain, printable
-from reports.words import checks_told, config_told
+from reports.words import checks_told, config_told, explained_at
 
 _TAG: dict[Outcome, str] = {"fail": "failure", "inconclusive": "error", "error": "error"}
 
@@ -84,6 +84,8 @@ def _body(verdict: Verdict) -> str:
     parts = [verdict.why]
     if verdict.advice:
         parts.append(f"Advice: {verdict.advice}")
+    if place := explained_at(verdict):
+        parts.append(f"Explained: {place}")
     if verdict.attributed_to != "app":
         parts.append(f"Attributed to: {verdict.attributed_to}")
     for name, values in (("Limits", verdict.limits), ("Evidence", verdict.evidence)):

@@ -17,6 +17,7 @@ from reports.words import (
     checks_told,
     config_told,
     counted,
+    explained_at,
     sorted_verdicts,
     tally,
 )
@@ -39,10 +40,14 @@ def summarise(
     color: bool,
     ascii_only: bool = False,
     width: int = 0,
+    has_page: bool = True,
 ) -> str:
-    """The whole summary, lines ended by a newline. `width` 0 leaves each sentence on one line, as a pipe wants it."""
+    """The whole summary, lines ended by a newline. `width` 0 leaves each sentence on one line, as a pipe wants it.
+
+    `has_page`: the report page lies in the run directory; else it is said how to have it written.
+    """
     pen = _Pen(color, ascii_only, width)
-    lines = [*_head(target, verdicts, pen), "", *_trials(verdicts, pen), "", *_where(run_dir)]
+    lines = [*_head(target, verdicts, pen), "", *_trials(verdicts, pen), "", *_where(run_dir, verdicts, has_page)]
     text = "\n".join(lines) + "\n"
     return text.encode("ascii", "replace").decode() if ascii_only else text
 
@@ -108,9 +113,13 @@ def _reasons(trial: TrialVerdict, pen: _Pen) -> Iterator[str]:
         yield from pen.wrap(f"    {pen.symbol(outcome)} ", "      ", f"{checks}: {one_line(why)}")
         if advice:
             yield from pen.wrap(f"      {pen.arrow} ", "        ", one_line(advice))
+        for place in filter(None, map(explained_at, group)):
+            yield f"        {one_line(place)}"
 
 
-def _where(run_dir: str) -> Iterator[str]:
+def _where(run_dir: str, verdicts: Sequence[TrialVerdict], has_page: bool) -> Iterator[str]:
     shown = printable(shlex.quote(run_dir))
-    yield f"Report       {printable(os.path.join(run_dir, 'report.html'))}"
+    if any(trial.verdict == "inconclusive" for trial in verdicts):
+        yield "Not sure     docs/troubleshooting.md#a-verdict-is-inconclusive"
+    yield f"Report       {printable(os.path.join(run_dir, 'report.html')) if has_page else f'shakedown report {shown}'}"
     yield f"Judge again  shakedown judge {shown}"

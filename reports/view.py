@@ -10,6 +10,8 @@ from harness.model.record import TrialRecord
 from harness.model.verdict import TrialVerdict
 from harness.record import read_manifest, read_trial, trial_folders
 
+NEVER_BEGUN = "It was planned and never began, for the run ended before."
+
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
@@ -27,6 +29,25 @@ class RunView:
     target: str
     facts: Mapping[str, object]
     trials: tuple[TrialView, ...]
+
+    @property
+    def verdicts(self) -> tuple[TrialVerdict, ...]:
+        """Of all trials that were planned: what never began was not shown to hold."""
+        return (*(trial.verdict for trial in self.trials), *self.missing)
+
+    @property
+    def missing(self) -> tuple[TrialVerdict, ...]:
+        """The trials of the plan that did not begin, because the run ended before."""
+        begun = {trial.folder.rsplit("/", 1)[-1] for trial in self.trials}
+        plan = self.facts.get("plan")
+        entries = [entry for entry in plan if isinstance(entry, Mapping)] if isinstance(plan, list) else []
+        return tuple(_never_begun(entry) for entry in entries if entry.get("trial") not in begun)
+
+
+def _never_begun(entry: Mapping[str, object]) -> TrialVerdict:
+    config = entry.get("config")
+    name = str(entry.get("scenario", ""))
+    return TrialVerdict(name, config if isinstance(config, Mapping) else {}, (), "inconclusive", (), (), NEVER_BEGUN)
 
 
 def view_trial(run_dir: Path, folder: Path, record: TrialRecord, verdict: TrialVerdict) -> TrialView:

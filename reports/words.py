@@ -40,6 +40,11 @@ def checks_told(trial: TrialVerdict) -> str:
     return tally(outcomes)
 
 
+def explained_at(verdict: Verdict) -> str:
+    """Where the documentation explains what a failed check has found; a check's name is its heading there."""
+    return f"docs/verdicts.md#{verdict.check}" if verdict.verdict == "fail" else ""
+
+
 def sorted_verdicts(trial: TrialVerdict) -> list[Verdict]:
     """Error, fail, inconclusive, pass; within each as they were judged."""
     return sorted(trial.verdicts, key=lambda verdict: ORDER.index(verdict.verdict))

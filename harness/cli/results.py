@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -38,16 +41,12 @@ EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "error": 3}
 
 
 def exit_code(run: RunView) -> int:
-    return EXIT[run_verdict(_verdicts(run))]
+    return EXIT[run_verdict(run.verdicts)]
 
 
 def read_judged(run_dir: Path) -> RunView:
     """The whole run with every trial that began judged from its record: read once, for all that is told of it."""
     return read_run(run_dir, judge_trial)
-
-
-def _verdicts(run: RunView) -> list[TrialVerdict]:
-    return [trial.verdict for trial in run.trials]
 
 
 def document(run: RunView) -> dict[str, object]:
@@ -59,7 +58,7 @@ def document(run: RunView) -> dict[str, object]:
         return compare_document(run, view_comparison(run))
     if is_sweep(run.facts):
         return sweep_document(view_sweep(run))
-    return run_document(run.run_dir, run.target, _verdicts(run))
+    return run_document(run.run_dir, run.target, run.verdicts)
 
 
 def write_reports(run: RunView, junit: Path | None) -> None:
@@ -72,7 +71,7 @@ def write_reports(run: RunView, junit: Path | None) -> None:
 
 def write_junit(run: RunView, path: Path | None) -> None:
     if path is not None:
-        write_text(path, junit_xml(run.target, _verdicts(run)))
+        write_text(path, junit_xml(run.target, run.verdicts))
 
 
 def write_page(run: RunView, path: Path) -> None:
@@ -135,6 +134,11 @@ def target_of(run_dir: Path) -> str:
     return str(read_manifest(run_dir).facts.get("target", ""))
 
 
+def wants_color(env: Mapping[str, str]) -> bool:
+    """As https://no-color.org has it: any word in NO_COLOR is a no. A dumb terminal would show the codes."""
+    return not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+
 def needs_ascii() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
@@ -148,7 +152,17 @@ def show(run: RunView, as_json: bool) -> None:
     if is_sweep(run.facts):
         click.echo(sweep_text(view_sweep(run), plain), nl=False)
         return
-    text = summarise(run.run_dir, run.target, _verdicts(run), color=sys.stdout.isatty(), ascii_only=plain)
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 0
+    text = summarise(
+        run.run_dir,
+        run.target,
+        run.verdicts,
+        color=terminal and wants_color(os.environ),
+        ascii_only=plain,
+        width=width,
+        has_page=Path(run.run_dir, "report.html").exists(),
+    )
     click.echo(text, nl=False)
 
 

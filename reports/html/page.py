@@ -22,19 +22,20 @@ from reports.html.timeline import Timeline, draw
 from reports.html.traffic import KINDS, placed_rows
 from reports.plain import one_line, plain
 from reports.view import RunView, TrialView
-from reports.words import checks_told, config_told, counted, sorted_verdicts, tally
+from reports.words import checks_told, config_told, counted, explained_at, sorted_verdicts, tally
 
 
 def render(run: RunView) -> str:
     """The whole page as text."""
-    outcome = run_verdict([trial.verdict for trial in run.trials])
+    outcome = run_verdict(run.verdicts)
     return fill_run(
         "page.html.j2",
         outcome,
         run.run_dir,
         run.facts,
-        told=tally([trial.verdict.verdict for trial in run.trials]) or "nothing was run",
-        count=counted(len(run.trials), "trial"),
+        told=tally([verdict.verdict for verdict in run.verdicts]) or "nothing was run",
+        count=counted(len(run.verdicts), "trial"),
+        missing=run.missing,
         trials=[_trial(trial, number) for number, trial in enumerate(run.trials, 1)],
         judge_again=f"shakedown judge {shlex.quote(run.run_dir)}",
         script=Markup(asset("timeline.js")),
@@ -116,6 +117,7 @@ def _incomplete(trial: TrialView) -> str:
 def _verdict(verdict: Verdict) -> Mapping[str, object]:
     return {
         "check": verdict.check,
+        "explained": explained_at(verdict),
         "outcome": verdict.verdict,
         "why": verdict.why,
         "advice": verdict.advice,

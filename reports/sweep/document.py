@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from harness.model.verdict import TrialVerdict
 from reports.document import run_document
 from reports.plain import plain
 from reports.sweep.view import Group, SweepView
 
 
 def sweep_document(sweep: SweepView) -> dict[str, object]:
-    verdicts: list[TrialVerdict] = [trial.verdict for trial in sweep.run.trials]
-    document = run_document(sweep.run.run_dir, sweep.run.target, verdicts)
+    document = run_document(sweep.run.run_dir, sweep.run.target, sweep.run.verdicts)
     return {**document, "planned": sweep.planned, "configurations": [_group(group) for group in sweep.groups]}
 
 

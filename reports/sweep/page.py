@@ -25,7 +25,7 @@ _WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 760, 250, 90, 26, 24
 
 def sweep_page(sweep: SweepView, compared: CompareView | None = None) -> str:
     outcomes = [trial.verdict.verdict for trial in sweep.run.trials]
-    outcome = compared.outcome if compared else run_verdict([trial.verdict for trial in sweep.run.trials])
+    outcome = compared.outcome if compared else run_verdict(sweep.run.verdicts)
     return fill_run(
         "sweep.html.j2",
         outcome,

@@ -14,7 +14,7 @@ _HEADS = {"p50_ms": "p50 ms", "p95_ms": "p95 ms", "p99_ms": "p99 ms", "error_rat
 
 
 def sweep_text(sweep: SweepView, ascii_only: bool = False) -> str:
-    outcome = run_verdict([trial.verdict for trial in sweep.run.trials])
+    outcome = run_verdict(sweep.run.verdicts)
     symbol = (SYMBOL_ASCII if ascii_only else SYMBOL)[outcome]
     count = counted(len(sweep.run.trials), "trial")
     lines = [f"{symbol} {WORD[outcome]}  {count} of {sweep.planned} planned, of {one_line(sweep.run.target)}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from dataclasses import fields
@@ -83,6 +84,15 @@ def test_a_check_is_told_as_it_asks_and_with_its_premises(check: Check) -> None:
     if check.name not in PREMISES:
         assert "fails when" in text.lower()
         assert "Change: " in text
+    assert re.findall(r"Finds \[(.+)\]\(failure-modes\.md", text) == ([", ".join(check.finds)] if check.finds else [])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "harness/checks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_verdict_that_fails_says_what_to_change(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    for call in calls:
+        if isinstance(call.func, ast.Name) and call.func.id == "failed":
+            assert "advice" in {word.arg for word in call.keywords}, f"line {call.lineno}"
 
 
 def test_each_limit_has_its_default_and_its_reason() -> None:

@@ -67,6 +67,17 @@ def test_page_is_whole_and_fetches_nothing() -> None:
     assert page == render(made_run())
 
 
+def test_page_names_the_trials_that_never_began() -> None:
+    plan: list[dict[str, object]] = [
+        {"trial": name, "scenario": f"scenario {name}", "config": {}} for name in ("01-x", "02-y")
+    ]
+    run = one_trial(full_record(), failing_verdict())
+    page = render(replace(run, facts={**run.facts, "plan": plan}))
+    parsed(page)
+    assert "<b>scenario 02-y</b> It was planned and never began" in page
+    assert "scenario 01-x</b>" not in page
+
+
 def test_page_tells_verdicts_in_the_order_of_need() -> None:
     page = render(one_trial(full_record(), failing_verdict()))
     trial = page[page.index('id="trial-1"') :]

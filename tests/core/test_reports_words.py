@@ -6,11 +6,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from harness.cli.results import wants_color
 from harness.model.verdict import NotApplicable, Outcome, TrialVerdict, Verdict
 from reports.document import run_document
 from reports.junit import junit_xml
 from reports.plain import plain, printable
 from reports.text import summarise
+from reports.view import RunView
 
 BASELINE = TrialVerdict(
     scenario="baseline",
@@ -60,7 +62,9 @@ def test_document_has_exactly_the_keys_of_the_contract_in_order() -> None:
         "premises": ["starts", "fault-proven"],
         "attributed_to": "app",
         "advice": "Let the pool replace broken connections.",
+        "explained": "docs/verdicts.md#recovers",
     }
+    assert [verdict["check"] for verdict in trial["verdicts"] if "explained" in verdict] == ["recovers"]
     assert trial["not_applicable"] == [{"check": "nothing-lost", "why": "The target has no ledger."}]
 
 
@@ -104,11 +108,13 @@ GOLDEN = """\
 ✖ db-refused  1 failed, 3 inconclusive, 1 passed
     ✖ recovers: Not ready 5.0 s after the fault was lifted (limit 5 s, 12 probes).
       → Let the pool replace broken connections.
+        docs/verdicts.md#recovers
     ? fault-proven: No canary was sent.
     ? error-budget, requests-bounded: fault-proven did not pass.
 ? drain       nothing was judged
     The record is cut.
 
+Not sure     docs/troubleshooting.md#a-verdict-is-inconclusive
 Report       runs/my run/report.html
 Judge again  shakedown judge 'runs/my run'
 """
@@ -131,6 +137,35 @@ def test_ascii_only_is_ascii_and_narrow_text_is_wrapped() -> None:
     assert text.isascii()
     assert "x db-refused" in text
     assert max(len(line) for line in text.splitlines()[2:]) <= 66
+
+
+def test_a_page_that_is_not_there_is_not_named() -> None:
+    text = summarise("runs/x", "t", [BASELINE], color=False, has_page=False)
+    assert "Report       shakedown report runs/x\n" in text
+    assert "report.html" not in text
+
+
+@pytest.mark.parametrize(
+    ("env", "wanted"),
+    [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_color_is_for_those_who_want_it(env: dict[str, str], wanted: bool) -> None:
+    assert wants_color(env) is wanted
+
+
+def test_a_trial_that_never_began_is_no_pass() -> None:
+    plan: list[dict[str, object]] = [
+        {"trial": name, "scenario": name[3:], "config": {}} for name in ("01-baseline", "02-db-refused", "03-drain")
+    ]
+    facts = {"plan": plan}
+    assert [trial.scenario for trial in RunView("r", "t", facts, ()).missing] == ["baseline", "db-refused", "drain"]
+    odds: tuple[object, ...] = (None, 3, ["x"], [{}])
+    for odd in odds:
+        assert RunView("r", "t", {"plan": odd}, ()).trials == ()
+        assert run_document("r", "t", RunView("r", "t", {"plan": odd}, ()).verdicts)["verdict"] == "inconclusive"
+    text = summarise("r", "t", [BASELINE, *RunView("r", "t", facts, ()).missing[1:]], color=False)
+    assert text.startswith("? INCONCLUSIVE  3 trials of t: 2 inconclusive, 1 passed\n")
+    assert "? db-refused  nothing was judged\n    It was planned and never began" in text
 
 
 def test_text_of_nothing() -> None:
@@ -156,6 +191,7 @@ def test_junit_counts_and_places() -> None:
     failure = suite.find("testcase/failure")
     assert failure is not None
     assert "Advice: Let the pool" in (failure.text or "")
+    assert "Explained: docs/verdicts.md#recovers" in (failure.text or "")
     assert {error.get("type") for error in suite.iter("error")} == {"inconclusive"}
 
 
