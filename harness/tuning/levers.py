@@ -7,12 +7,13 @@ best is taken. A lever found before another one moved may have made up for it (w
 so it is searched a second time.
 
 Where a configuration that is not chosen could only be told to hold "at least" so much, the choice hangs on what this
-machine cannot tell, and says so.
+machine cannot tell, and says so. The present value is left only for one that was seen to be better, or that is as good
+and smaller where both scores are proven: what cannot be told from it is no change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from math import prod
 from statistics import fmean
@@ -64,6 +65,7 @@ class Moved:
     """What one lever did: the score at each value that was tried, the others as they then were.
 
     `hangs`: why another choice may be right, where this machine (or, `unfinished`, the time) did not suffice to tell.
+    `rival`: what would have been taken, had it been told from the value that was kept.
     """
 
     lever: Lever
@@ -73,6 +75,7 @@ class Moved:
     limits: Mapping[int, str] = field(default_factory=dict)
     hangs: str = ""
     unfinished: bool = False
+    rival: int | None = None
 
     @property
     def ratio(self) -> float:
@@ -161,14 +164,31 @@ class _Search:
         limits = {value: limit for value in found if (limit := limit_of(self._seen[configs[value]]))}
         if isinstance(step, TryNumber):
             means.update({v: low for v, c in configs.items() if v not in means and (low := self._least(c)) is not None})
-            after = _best_of(means, self._here[index])
-            over = "the time was over before it was searched out"
-            return Moved(lever, self._here[index], after, means, limits, over, unfinished=True)
-        after = lever.values[step.number - 1]
-        again = next((configs[value] for value in limits if value != after and self._rare(configs[value])), None)
+            short = means.keys() - found.keys()
+            return self._moved(index, _best_of(means, self._here[index]), means, limits, short, unfinished=True)
+        moved = self._moved(index, lever.values[step.number - 1], means, limits)
+        doubtful = [value for value in limits if value != moved.after or moved.rival is not None]
+        again = next((configs[value] for value in doubtful if self._rare(configs[value])), None)
         if again is not None and self._go_on:
             return self._measure(again)
-        return Moved(lever, self._here[index], after, means, limits, _hangs(after, limits))
+        return moved
+
+    def _moved(
+        self,
+        index: int,
+        wanted: int,
+        means: Mapping[int, float],
+        limits: Mapping[int, str],
+        short: Set[int] = frozenset(),
+        unfinished: bool = False,
+    ) -> Moved:
+        """`short`: values whose staircase was too short to end, so that their score is a lower bound as well."""
+        lever, here = self._levers[index], self._here[index]
+        present = lever.before if lever.before in means else here
+        after = told_from(present, wanted, means, limits.keys() | short)
+        rival = wanted if after == present != wanted else None
+        hangs = _over(after, rival) if unfinished else _hangs(after, rival, limits)
+        return Moved(lever, here, after, means, limits, hangs, unfinished, rival)
 
     def _least(self, config: Config) -> float | None:
         """What a configuration held whose last staircase was too short to end."""
@@ -203,13 +223,32 @@ def _best_of(means: Mapping[int, float], here: int) -> int:
     return min(value for value, mean in means.items() if mean >= max(means.values()) * (1 - TOLERANCE))
 
 
-def _hangs(after: int, limits: Mapping[int, str]) -> str:
-    """A value that was not taken and may be better than was seen."""
-    others = [value for value in limits if value != after]
-    if not others:
+def told_from(present: int, wanted: int, means: Mapping[int, float], unproven: Set[int]) -> int:
+    """`wanted` where it was told from the present value; else the best of what was, or the present value itself.
+
+    Of what is `unproven` the score is a lower bound. A present value of which no more is known may be as good as any;
+    another one is better where its lower bound is, by more than noise.
+    """
+    if present not in means or present in unproven:
+        return present
+    least = means[present] * (1 + TOLERANCE)
+    told = {value: mean for value, mean in means.items() if value not in unproven or mean > least}
+    return wanted if wanted in told else _best_of(told, present)
+
+
+def _over(after: int, rival: int | None) -> str:
+    kept = f"kept at {after}, for {rival} was not told from it; " if rival is not None else ""
+    return f"{kept}the time was over before it was searched out"
+
+
+def _hangs(after: int, rival: int | None, limits: Mapping[int, str]) -> str:
+    """A value that was not taken and may be better than was seen, or one that was kept for nobody knows better."""
+    kept = f"kept at {after}: this machine cannot tell {rival} from {after}; " if rival is not None else ""
+    open_ones = [value for value in limits if value != after or rival is not None]
+    if not open_ones:
         return ""
-    which = ", ".join(str(value) for value in sorted(others))
-    return f"what {which} would hold cannot be told here, at least as much as was seen: {limits[others[-1]]}"
+    which = ", ".join(str(value) for value in sorted(open_ones))
+    return f"{kept}what {which} would hold cannot be told here, at least as much as was seen: {limits[open_ones[-1]]}"
 
 
 def _joined(before: Moved | None, now: Moved) -> Moved:

@@ -15,6 +15,8 @@ def reason(move: Moved) -> str:
     )
     if len(move.tried) < 2:
         return f"Only {move.after} was tried ({told})." if move.tried else "Nothing of it was tried."
+    if move.rival is not None:
+        return f"Kept as it is, for {move.rival} could not be told from it ({told})."
     return f"The smallest within {TOLERANCE:.0%} of the best of those that were tried ({told})."
 
 

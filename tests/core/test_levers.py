@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure
+from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure, told_from
 from harness.tuning.staircase import Stairs, StepSeen, climb
 
 Truth = Callable[[Config], float]
@@ -98,6 +98,50 @@ def test_a_best_that_nothing_rivals_needs_no_upper_bound() -> None:
     assert (found.config, found.hangs) == ((2,), "")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "means", "unproven", "told"),
+    [
+        (1, {1: 1170.0, 2: 811.0}, {1, 2}, 2),  # both are limits of the machine
+        (4, {2: 100.0, 4: 400.0}, {2}, 2),  # what is there now may hold as much
+        (1, {1: 100.0, 2: 100.0}, {1}, 2),  # as good and smaller, and not proven
+        (4, {2: 100.0, 4: 102.0}, {4}, 2),  # better by no more than noise, and not proven
+        (1, {1: 100.0, 2: 100.0}, set(), 1),
+        (4, {2: 100.0, 4: 150.0}, set(), 4),
+        (4, {2: 100.0, 4: 150.0}, {4}, 4),  # it holds so much at least
+        (4, {2: 100.0, 4: 150.0}, {1}, 4),
+        (3, {2: 100.0, 3: 101.0, 4: 104.0}, {3}, 4),  # one that was told is taken instead
+        (2, {1: 50.0, 2: 100.0}, {1, 2}, 2),
+        (1, {1: 50.0}, set(), 2),  # nothing is known of what is there now
+    ],
+)
+def test_the_present_value_is_left_only_for_what_was_told_from_it(
+    wanted: int, means: dict[int, float], unproven: set[int], told: int
+) -> None:
+    assert told_from(2, wanted, means, unproven) == told
+
+
+def test_what_the_machine_cannot_tell_from_the_present_value_is_no_change() -> None:
+    """The service holds more than this machine can ask for, whatever the number of its workers."""
+    for seed in range(10):
+        found = search((WORKERS, LIMIT), lambda _: 1000.0, seed, used_up=150.0)
+        assert found.config == (2, 4)
+        assert not found.unfinished
+        assert found.strongest is None
+        workers = found.moves[0]
+        assert workers.rival is not None
+        assert workers.hangs.startswith(f"kept at 2: this machine cannot tell {workers.rival} from 2; what ")
+        assert workers.hangs.endswith("used up")
+        assert found.hangs.startswith("workers: kept at 2")
+
+
+def test_what_is_better_for_certain_is_taken_though_the_machine_cut_it_off() -> None:
+    one = Lever("target.workers", "workers", (1, 2, 3, 4), 1)
+    for seed in range(10):
+        found = search((one,), lambda config: 50.0 if config[0] < 2 else 300.0, seed, used_up=150.0)
+        assert found.config[0] > 1
+        assert found.moves[0].rival is None
+
+
 def test_when_the_time_is_over_it_is_said() -> None:
     found = search((WORKERS, POOL), pooled, most=3)
     assert found.trials == 3
@@ -114,6 +158,23 @@ def test_a_staircase_that_was_too_short_counts_when_the_time_is_over() -> None:
     assert found.config == (2,)
     assert found.moves[0].tried[2] == 119.0
     assert found.unfinished
+
+
+def test_when_the_time_is_over_only_what_was_seen_to_be_better_is_taken() -> None:
+    """The climb of what is there now was too short to end, so it may hold as much."""
+    two = Lever("target.workers", "workers", (1, 2), 1)
+    trials = [Climbed((1,), Stairs(48.0, None)), Climbed((2,), Stairs(119.0, 125.0))]
+    found = next_measure((two,), trials, go_on=False)
+    assert isinstance(found, Found)
+    assert (found.config, found.moves[0].rival) == ((1,), 2)
+    assert "kept at 1, for 2 was not told from it; the time was over" in found.hangs
+    proven = next_measure((two,), [Climbed((1,), Stairs(48.0, 50.0)), *trials[1:]], go_on=False)
+    assert isinstance(proven, Found)
+    assert proven.config == (2,)
+    assert "workers: the time was over" in proven.hangs
+    limited = next_measure((two,), [Climbed((1,), Stairs(48.0, 50.0, "used up")), *trials[1:]], go_on=False)
+    assert isinstance(limited, Found)
+    assert limited.config == (1,)
 
 
 def test_the_same_trials_lead_to_the_same_step() -> None:
