@@ -23,6 +23,7 @@ from harness.target_load import read_ledger, read_limits, read_load, read_probes
 from harness.target_override import apply_overrides, read_override
 from harness.target_parts import read_parts
 from harness.target_python import find_python, try_python
+from harness.target_scenarios import read_scenarios
 from harness.target_table import Problems, Table
 from harness.target_tune import read_tune
 
@@ -92,7 +93,7 @@ def _message(source: str, problems: Problems, typed: Mapping[str, str]) -> str:
         for key, says in dict.fromkeys(problems.found)
     ]
     if len(lines) == 1:
-        return f"{source}: {lines[0]}."
+        return f"{source}: {lines[0]}" + ("" if lines[0].endswith("?") else ".")
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return f"{source}: {len(lines)} problems:" + "".join(f"\n- {line}" for line in lines[:_SHOWN] + more)
 
@@ -137,6 +138,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         termination_s=_declared_s(table, "termination_grace_s", least_s=1.0),
         proxy_s=_declared_s(table, "proxy_timeout_s", least_s=0.1),
         tune=read_tune(top.table("tune"), top.raw),
+        scenarios=read_scenarios(top.table("scenarios")),
     )
     table.done(later={"command": "app", "url": "app"})
     top.done()

@@ -97,7 +97,7 @@ def compare(
 
 
 def _plan(names: Sequence[str], sides: Sides, repeat: int, seed: int) -> SweepPlan:
-    chosen = choose_scenarios(names or ("baseline",))
+    chosen = choose_scenarios(names or ("baseline",), sides.base.target)
     cannot = unable(use for scenario in chosen for use in scenario.faults)
     planned = plan_sweep(chosen, [sides.base, sides.new], repeat, seed, cannot)
     if not planned.plan.trials:

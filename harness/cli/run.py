@@ -73,7 +73,7 @@ def run(
     web_port: int | None,
     dry_run: bool,
 ) -> int:
-    """Run scenarios or suites: NAME is one of `shakedown list`, or a Python file with a SCENARIO.
+    """Run scenarios or suites: NAME is one of `shakedown list` or of the target file, or a Python file with a SCENARIO.
 
     \b
     shakedown run quick                                    the whole quick suite on the reference API
@@ -85,7 +85,7 @@ def run(
     overrides = read_overrides(settings, workers)
     path = target_path(target_file)
     target = load_target(path, overrides)
-    chosen = choose_scenarios(names)
+    chosen = choose_scenarios(names, target)
     used_seed = seed_or_random(seed)
     planned = plan(
         chosen,

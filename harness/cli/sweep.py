@@ -94,7 +94,7 @@ def _plan(asked: Asked) -> SweepPlan:
     for varied in combinations(asked.vary):
         overrides = {**asked.overrides, **varied}
         variations.append(Variation(varied, overrides, load_target(Path(asked.target_file), overrides)))
-    chosen = choose_scenarios(asked.names)
+    chosen = choose_scenarios(asked.names, variations[0].target)
     cannot = unable(use for scenario in chosen for use in scenario.faults)
     planned = plan_sweep(chosen, variations, asked.repeat, asked.seed, cannot)
     check_faults(planned.plan, variations[0].target)

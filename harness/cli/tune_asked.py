@@ -61,7 +61,7 @@ def ask(
     if target.load.closed:
         raise UsageError("A tuning raises the rate of the load, and users of a closed model have none.")
     levers = (_workers(target, workers_max), *_knobs(target))
-    chosen = [] if list(names) == [NONE] else choose_scenarios(names or DEFAULT_SCENARIOS)
+    chosen = [] if list(names) == [NONE] else choose_scenarios(names or DEFAULT_SCENARIOS, target)
     cannot = unable(use for scenario in chosen for use in scenario.faults)
     refused = {each.name: why for each in chosen if (why := why_not(each, target, _many(each, target), cannot))}
     fitting = {each.name: each for each in chosen if each.name not in refused}

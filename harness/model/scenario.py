@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.model.target import Scalar
+from harness.model.scalar import Scalar
 
 Ready = Literal["down", "up", "any"]
 

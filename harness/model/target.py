@@ -13,9 +13,9 @@ from typing import Literal
 from harness.model.audit import AuditSpec
 from harness.model.load_shape import STEADY, LoadShape
 from harness.model.request import RequestLine as RequestLine
+from harness.model.scalar import Scalar as Scalar
+from harness.model.scenario import Scenario
 from harness.model.tune import TuneSpec
-
-Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Target:
     """One deployment as its file describes it. Paths are absolute; `root` is the folder of the file.
 
     `termination_s`: how long after SIGTERM whoever runs it sends SIGKILL, where the file says so. `proxy_s`: how long
-    whatever stands in front of it waits for its answer, likewise.
+    whatever stands in front of it waits for its answer, likewise. `scenarios` are those that the file declares itself.
     """
 
     name: str
@@ -188,6 +188,7 @@ class Target:
     termination_s: float | None = None
     proxy_s: float | None = None
     tune: TuneSpec = field(default_factory=TuneSpec)
+    scenarios: tuple[Scenario, ...] = ()
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)

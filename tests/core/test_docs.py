@@ -288,7 +288,8 @@ def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp
 
     monkeypatch.setattr(Table, "done", note)
     load_target(ROOT / "reference.toml", {})
-    rest = '[target]\napp = "a:b"\n[auth]\npath = "/login"\n[audit.tokens]\nkey = "k"\n'
+    rest = '[target]\napp = "a:b"\n[auth]\npath = "/login"\n[audit.tokens]\nkey = "k"\n[parts.postgres]\n'
+    rest += '[[scenarios.own.faults]]\nfault = "postgres.refuse"\n'
     (tmp_path / "shakedown.toml").write_text(rest)
     load_target(tmp_path / "shakedown.toml", {})
     text = page("target-file.md")
@@ -296,7 +297,8 @@ def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp
     parts = ("parts.NAME", "parts.NAME.routes")
     audit = ("audit", "audit.cors", "audit.tokens", "audit.declared")
     tune = ("tune.knobs", "tune.timeouts")
-    tables = ("target", *parts, *audit, "load", "load.requests", "auth", "ledger", "probes.live", "slo", *tune)
+    own = ("scenarios.NAME", "scenarios.NAME.faults")
+    tables = ("target", *own, *parts, *audit, "load", "load.requests", "auth", "ledger", "probes.live", "slo", *tune)
     for heading in tables:
         title = next(line for line in text.splitlines() if line.startswith("## ") and f"[{heading}" in line)
         told = {code(row[0]) for row in rows(section(text, title))}
@@ -305,7 +307,7 @@ def test_every_key_of_a_target_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp
 
 def _heading(path: str) -> str:
     """A table's path as the page has it."""
-    return re.sub(r"^parts\.\w+", "parts.NAME", re.sub(r"\[\d+\]", "", path))
+    return re.sub(r"^(parts|scenarios)\.\w+", r"\1.NAME", re.sub(r"\[\d+\]", "", path))
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/your-own-app.md"])
