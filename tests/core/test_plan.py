@@ -5,7 +5,8 @@ import pytest
 
 from harness.model.scenario import Scenario, fault
 from harness.plan import plan
-from harness.target import load_target
+from harness.target import REFERENCE, load_target
+from scenarios import SCENARIOS, SUITES
 
 FULL = """
 [target]
@@ -168,6 +169,15 @@ def test_what_readiness_must_say_depends_on_what_it_needs(target_of, needs, refu
 def test_the_estimate_is_the_sum_of_the_trials(target_of):
     found = planned(target_of(), BASELINE, REFUSED)
     assert found.estimate_s == sum(trial.estimate_s for trial in found.trials) > 30
+
+
+@pytest.mark.parametrize(("suite", "most_s"), [("quick", 300), ("nightly", 1800)])
+def test_a_suite_takes_no_longer_on_the_reference_api_than_its_page_says(suite, most_s):
+    """docs/nightly.md: a pipeline waits for `quick`, and `nightly` is to be over long before the morning."""
+    chosen = [scenario for scenario in SCENARIOS if scenario.name in SUITES[suite]]
+    found = planned(load_target(REFERENCE, {}), *chosen)
+    assert len(found.trials) == len(SUITES[suite])
+    assert found.estimate_s <= most_s
 
 
 @pytest.mark.parametrize(
