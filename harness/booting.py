@@ -9,7 +9,11 @@ import asyncio
 import time
 
 from harness.backends.process import ProcessDeployment
+from harness.deployment import Deployment
 from harness.probes import answer_by_each_worker
+from harness.probes.http import Answer
+from harness.probes.owners import Owned, ask_owner
+from harness.system.clock import Clock
 
 BOOT_S = 30.0
 
@@ -29,7 +33,8 @@ async def until_up(
     finally:
         answering.cancel()
     if len(answered) < workers:
-        return f"{len(answered)} of {workers} workers answered {live} within {within_s:g} s."
+        told = await _asked_once_more(deployment, live, "live")
+        return f"{len(answered)} of {workers} workers answered {live} within {within_s:g} s; {told}."
     if not deployment.is_ours():
         return f"What listens on port {deployment.address.port} is not the server that was started."
     if ready is None:
@@ -37,5 +42,22 @@ async def until_up(
     left_s = max(end - time.monotonic(), 5.0)
     said = await answer_by_each_worker(deployment, ready, workers, left_s)
     if len(said) < workers:
-        return f"{len(said)} of {workers} workers said ready on {ready} although nothing is broken."
+        told = await _asked_once_more(deployment, ready, "ready")
+        return f"{len(said)} of {workers} workers said ready on {ready} although nothing is broken; {told}."
     return ""
+
+
+async def _asked_once_more(deployment: Deployment, path: str, key: str) -> str:
+    """What the path says at the end: whoever named it wrongly sees it from the status."""
+    found = await ask_owner(deployment, path, Clock.start(), ())
+    if isinstance(found, Owned):
+        found.connection.close()
+        found = found.answer
+    return last_word(found, key)
+
+
+def last_word(answer: Answer, key: str) -> str:
+    if answer.outcome != "answered":
+        return f"asked once more, it was “{answer.outcome}”"
+    told = f"asked once more, it answered {answer.status}"
+    return f"{told}: there is no such path, and target.{key} is to name one" if answer.status == 404 else told
