@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks.tuning_regret --app NAME --tune MINUTES
 
     shared_database   workers 1 to 4, pools of 1, 2, 4 or 8    the best lies inside, and each depends on the other
-    wide_bulkhead     workers 1 to 4, limits of 2, 4, 6 or 8   more is better, as far as the workers go
+    wide_bulkhead     workers 1 to 4, limits of 2, 3, 4 or 6   more is better, as far as the workers go
 
 Real: every configuration is measured once in each block, in random order, by the trials of `tune`: a fresh deployment
 that climbs a staircase about what it held before, at first about what its arithmetic says. Handlers wait and do not
@@ -75,7 +75,7 @@ def shared_database(config: Config) -> float:
 
 def wide_bulkhead(config: Config) -> float:
     workers, limit = config
-    return workers * limit / 0.13
+    return workers * limit / 0.105
 
 
 DEPLOYMENTS = (Deployment("shared_database", shared_database), Deployment("wide_bulkhead", wide_bulkhead))
