@@ -108,8 +108,10 @@ def _read_observations(path: Path) -> tuple[list[Observation], bool]:
                 if not line.endswith(b"\n"):
                     return observations, True
                 observations.append(_observation.validate_json(line))
-    except (OSError, ValidationError):
+    except (FileNotFoundError, ValidationError):
         return observations, True
+    except OSError as error:
+        raise MachineError(f"The observations cannot be read from {path}: {error.strerror}.") from error
     return observations, False
 
 

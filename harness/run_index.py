@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harness.checks.judge import judge_trial
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.model.record import TrialRecord
 from harness.record import is_audit, read_manifest, read_trial, trial_folders
 from harness.tuning.comparison import Measured
@@ -75,7 +75,7 @@ def _runs_in(folder: Path) -> tuple[list[Path], int]:
         folders = sorted(path for path in folder.iterdir() if path.is_dir())
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {error.strerror}; --runs takes the folder of the runs.") from error
-    runs = [path for path in folders if (path / "manifest.json").exists()]
+    runs = [path for path in folders if os.path.exists(path / "manifest.json")]  # one that we may not enter has none
     return runs, len(folders) - len(runs)
 
 
@@ -125,10 +125,10 @@ def _index(run: Path, code: str) -> Indexed:
 
 
 def _record(folder: Path) -> TrialRecord | None:
-    """None when it is not whole."""
+    """None when it is not whole, or cannot be read."""
     try:
         record = read_trial(folder)
-    except UsageError:
+    except HarnessError:
         return None
     return record if record.whole else None
 

@@ -16,30 +16,28 @@ from collections.abc import Sequence
 
 _GUARDED = ("run", "sweep", "compare", "capacity", "tune", "audit", "join")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_NO_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code of the contract (design: 0 1 2 3 4 64 130 143)."""
     _open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
     try:
         from harness.ledger import LEDGER
 
         if LEDGER in os.environ:
             _be_the_harness()
         elif words[:1] and words[0] in _GUARDED and not {"--help", "-h"} & set(words):
-            return _guard(words)
-        return _dispatch(words)
+            return _guard(words, as_json)
+        return _dispatch(words, as_json)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return _nobody_listens()
     except OSError as error:
-        # A file of ours has a name, and is told where it is written; the standard streams have none.
-        if error.errno not in _NO_ROOM or error.filename is not None:
-            raise
-        _drop((1,))
-        return _tell("machine", f"What was to be printed cannot be written: {error.strerror}.", 3, as_json=False)
+        return _tell_of_the_system(error, as_json)
 
 
 def _open_standard_streams() -> None:
@@ -57,24 +55,23 @@ def _be_the_harness() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
-def _guard(words: list[str]) -> int:
+def _guard(words: list[str], as_json: bool) -> int:
     from harness.errors import HarnessError
     from harness.guardian import guard
 
     try:
         return guard(words)
     except HarnessError as error:
-        return _tell(error.kind, str(error), error.exit_code, "--json" in words)
+        return _tell(error.kind, str(error), error.exit_code, as_json)
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], as_json: bool) -> int:
     # Only here: the guardian stays small and quick without what the verbs need.
     import click
 
     from harness.cli.verbs import cli
     from harness.errors import HarnessError
 
-    as_json = "--json" in words
     try:
         result = cli.main(args=words, prog_name="shakedown", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -108,6 +105,18 @@ def _tell(kind: str, message: str, code: int, as_json: bool) -> int:
     except OSError:
         _drop((2,))  # there is nowhere left to say it; the code still does
     return code
+
+
+def _tell_of_the_system(error: OSError, as_json: bool) -> int:
+    """What nobody has told before: a path that the user may not go, or what has no name, as the standard streams."""
+    if error.errno in _NO_ROOM and error.filename is None:
+        _drop((1,))
+        return _tell("machine", f"What was to be printed cannot be written: {error.strerror}.", 3, as_json=False)
+    if error.errno == errno.ENOENT and error.filename is None:
+        return _tell("usage", "The folder that this was started in is gone; go to one that is there.", 64, as_json)
+    if error.errno in _NO_WAY and error.filename is not None:
+        return _tell("usage", f"{error.filename} cannot be used: {error.strerror}.", 64, as_json)
+    raise error
 
 
 def _nobody_listens() -> int:

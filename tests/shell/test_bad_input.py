@@ -65,6 +65,9 @@ CASES = (
     Case("out-is-not-empty", "run baseline --out .", 64, ("not empty", "new or empty"), {"file": ""}),
     Case("state-in-proc", "run baseline", 3, ("SHAKEDOWN_STATE",), env={"SHAKEDOWN_STATE": "/proc/shakedown"}),
     Case("judge-nowhere", "judge nope", 64, ("nope", "run directory")),
+    Case("judge-name-too-long", f"judge {'x' * 300}", 64, ("cannot be used", "too long")),
+    Case("run-name-too-long", f"run {'x' * 300}.py", 64, ("cannot be used", "too long")),
+    Case("target-name-too-long", f"run baseline --target {'x' * 300}", 64, ("x", "too long")),
     Case("judge-no-run", "judge .", 64, ("trials/",)),
     Case("judge-no-manifest", "judge r", 64, ("manifest.json",), {"r/trials/file": ""}),
     Case("judge-cut-manifest", "judge r", 64, ("manifest.json",), {"r/trials/file": "", "r/manifest.json": "{"}),
@@ -185,6 +188,28 @@ def test_where_nothing_can_be_printed_the_code_says_so(words: str, code: int, st
     assert (ended.returncode, mute.returncode) == (code, code), ended.stderr
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("shakedown: ")
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path, state: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m harness.cli.main run baseline --dry-run"
+    env = {**os.environ, "SHAKEDOWN_STATE": str(state), "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(["sh", "-c", words], env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (64, "", 1), ended.stderr
+    assert "is gone" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["observations.jsonl", "samples.rows"])
+def test_a_record_that_cannot_be_read_is_the_machines(name: str, tmp_path: Path, state: Path) -> None:
+    shutil.copytree(RECORD, tmp_path / "run")
+    file = next((tmp_path / "run").glob(f"trials/*/{name}"))
+    file.unlink()
+    file.mkdir()
+    ended = command("judge run --json", tmp_path, state)
+    assert (ended.code, ended.document()["error"]["kind"]) == (3, "machine")
+    assert name in ended.err
+    assert command("history --runs .", tmp_path, state).code == 2
 
 
 def test_an_app_that_fails_at_import_fails_the_run(tmp_path: Path, state: Path) -> None:
