@@ -23,6 +23,7 @@ from harness.tuning.staircase import Stairs, StepSeen, climb, scores
 ATTEMPTS = 2
 """Of one configuration in one block: a staircase may end before it broke, or break at its first step."""
 LEAST_BLOCKS = 2
+_INTERVAL_BLOCKS = 3  # two, drawn again so that there are two, are the same two
 LEAST_SHARE, MOST_REGRET = 1 / 3, 0.02
 SEARCHES, AGAIN = 10, 400
 _MOST_TRIALS = 200
@@ -199,7 +200,8 @@ def report(app: str, levers: Sequence[Lever], results: Sequence[Result], tuned: 
     told_bank(bank, levers)
     rng = random.Random(app)
     found = outcomes(levers, mine, list(halves(blocks)), SEARCHES, rng)
-    replicas = [outcomes(levers, mine, again(blocks, rng), 1, rng) for _ in range(AGAIN)]
+    several = AGAIN if len(blocks) >= _INTERVAL_BLOCKS else 0
+    replicas = [outcomes(levers, mine, again(blocks, rng), 1, rng) for _ in range(several)]
     told_share("mean regret, against the luckiest of the blocks that judge", "over_luckiest", found, replicas)
     told_share("mean regret, against the best of the blocks drawn from", "over_seen", found, replicas)
     told_share("staying with what there was would lose", "stayed", found, replicas)
@@ -236,6 +238,9 @@ def told_bank(bank: Bank, levers: Sequence[Lever]) -> None:
 
 def told_share(what: str, name: str, found: Sequence[Outcome], replicas: Sequence[Sequence[Outcome]]) -> None:
     at = fmean(getattr(each, name) for each in found)
+    if not replicas:
+        print(f"  {what}: {at:.1%} (with two blocks there is no interval)")
+        return
     low, high = interval([fmean(getattr(each, name) for each in replica) for replica in replicas])
     print(f"  {what}: {at:.1%} ({low:.1%} to {high:.1%})")
 

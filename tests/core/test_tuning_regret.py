@@ -163,13 +163,15 @@ def test_goals_are_met_missed_or_not_yet_told(
     assert "too few blocks" in capsys.readouterr().out
 
 
-def test_what_the_machine_limited_is_told_as_a_lower_bound(
+def test_what_the_machine_limited_is_a_lower_bound_and_two_blocks_give_no_interval(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning_regret_drawn, "AGAIN", 2)
     monkeypatch.setattr(tuning_regret_drawn, "SEARCHES", 1)
     report("app", LEVERS, series(0.01, 2, "used up"), [])
-    assert "≥" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "≥" in told
+    assert "with two blocks there is no interval" in told
 
 
 def test_a_real_answer_is_kept_beside_the_trials(tmp_path: Path) -> None:
