@@ -145,10 +145,14 @@ def _read(top: Table, source: str, root: Path) -> Target:
     return target
 
 
+def is_app(word: str) -> bool:
+    return _APP.fullmatch(word) is not None
+
+
 def _read_app(table: Table) -> str:
     if any(table.raw.get(key) is not None for key in ("command", "url")) and not table.has("app"):
         return ""
-    return table.text("app", None, lambda value: None if _APP.fullmatch(value) else "MODULE:APP, as in app.main:app")
+    return table.text("app", None, lambda value: None if is_app(value) else "MODULE:APP, as in app.main:app")
 
 
 def _check_server(value: str) -> str | None:

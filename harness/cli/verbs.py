@@ -25,6 +25,7 @@ VERBS: Mapping[str, str] = {
     "report": "report",
     "export": "export",
     "join": "join",
+    "init": "init",
     "heal": "heal",
 }
 """By its name: the file in this folder, which calls its command as itself."""
@@ -53,6 +54,7 @@ def cli() -> None:
       shakedown doctor                 what this machine has, and what is missing
       shakedown list                   the scenarios, faults and checks
       shakedown run quick              the reference API through all of the quick suite
+      shakedown init app.main:app      write a target file for your own app, to complete
       shakedown run db-refused --target my.toml     one scenario, your own app
       shakedown sweep baseline --vary workers=1,2,4    several configurations, side by side
       shakedown compare workers=2 workers=4            is it better, is it worse?
