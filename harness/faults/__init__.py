@@ -22,6 +22,7 @@ from harness.faults import (
     half_open,
     hang,
     idle,
+    keep_alive,
     kill,
     latency,
     malformed,
@@ -108,6 +109,7 @@ FAULTS: tuple[FaultSpec, ...] = (
     oversized.FAULT,
     malformed.FAULT,
     idle.FAULT,
+    keep_alive.FAULT,
 )
 
 

@@ -27,6 +27,7 @@ CROWDS: list[tuple[str, dict[str, float], str]] = [
     ("oversized", {"clients": 2, "body_mb": 1}, "answered_200"),
     ("malformed", {"rate_rps": 100}, "answered_400"),
     ("idle", {"connections": 30}, "connected"),
+    ("keep-alive", {"connections": 10, "every_ms": 50}, "answered_again"),
 ]
 
 
@@ -85,6 +86,25 @@ def test_idle_connections_are_all_there_and_heard_by_nobody(faults: Scene) -> No
         assert crowd.established() == 50
         assert (await faults.stage.stubs["rates"].counts()).total == before
         assert (await crowd.lift())["open_at_the_end"] == 50
+        await _gone(crowd, faults)
+
+    faults.run(see())
+
+
+def test_kept_connections_are_used_again_and_none_is_opened_anew(faults: Scene) -> None:
+    async def see() -> None:
+        crowd = _crowd(faults, "keep-alive", connections=10, every_ms=50)
+        before = (await faults.stage.stubs["rates"].counts()).total
+        await crowd.apply()
+        end = time.monotonic() + 20
+        while crowd.tally["answered_again"] < 50 and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        assert crowd.tally["answered_again"] >= 50
+        assert crowd.established() == crowd.tally["connected"] == 10
+        evidence: Any = await crowd.lift()
+        assert evidence["answered_200"] >= evidence["answered_first"] + evidence["answered_again"] >= 60
+        asked = (await faults.stage.stubs["rates"].counts()).total - before
+        assert evidence["answered_200"] <= asked <= evidence["requests"]
         await _gone(crowd, faults)
 
     faults.run(see())
