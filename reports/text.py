@@ -29,6 +29,7 @@ _COLOR: dict[Outcome, str] = {
     "inconclusive": "\x1b[33m",
     "error": "\x1b[1;35m",
 }
+_LOG_LINES, _LOG_WIDTH = 10, 160
 _DIM, _OFF = "\x1b[2m", "\x1b[0m"
 
 
@@ -111,10 +112,19 @@ def _reasons(trial: TrialVerdict, pen: _Pen) -> Iterator[str]:
     for (outcome, why, advice), group in groups.items():
         checks = ", ".join(one_line(verdict.check) for verdict in group)
         yield from pen.wrap(f"    {pen.symbol(outcome)} ", "      ", f"{checks}: {one_line(why)}")
+        for line in _log_lines(group[0]):
+            yield pen.dim(f"      | {line}")
         if advice:
             yield from pen.wrap(f"      {pen.arrow} ", "        ", one_line(advice))
         for place in filter(None, map(explained_at, group)):
             yield f"        {one_line(place)}"
+
+
+def _log_lines(verdict: Verdict) -> list[str]:
+    """What the server said last, where it did not come up: the reason mostly stands there."""
+    tail = verdict.evidence.get("log_tail")
+    lines = [one_line(line) for line in tail.splitlines()] if isinstance(tail, str) else []
+    return [line if len(line) <= _LOG_WIDTH else f"{line[:_LOG_WIDTH]}…" for line in lines if line][-_LOG_LINES:]
 
 
 def _where(run_dir: str, verdicts: Sequence[TrialVerdict], has_page: bool) -> Iterator[str]:

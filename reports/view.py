@@ -10,7 +10,7 @@ from harness.model.record import TrialRecord
 from harness.model.verdict import TrialVerdict
 from harness.record import read_manifest, read_trial, trial_folders
 
-NEVER_BEGUN = "It was planned and never began, for the run ended before."
+NEVER_BEGUN = "It was planned and never began: the run ended before, or goes on."
 
 
 @dataclass(frozen=True, slots=True)

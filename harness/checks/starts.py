@@ -32,7 +32,8 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
         STARTS,
         f"The service did not come up{again} in {took_s:.1f} s: {boot.why.rstrip('.')}.",
         evidence=evidence | {"log_tail": boot.log_tail[-_TAIL_CHARS:]},
-        advice="Read the last lines of its log: settings, an import, or a part that the app must not need to start.",
+        advice="Read the last lines of its log (server.log of the trial has all of it): settings, an import, or a part"
+        " that the app must not need to start.",
     )
 
 

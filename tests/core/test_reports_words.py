@@ -139,6 +139,15 @@ def test_ascii_only_is_ascii_and_narrow_text_is_wrapped() -> None:
     assert max(len(line) for line in text.splitlines()[2:]) <= 66
 
 
+def test_the_last_words_of_a_server_that_did_not_come_up_are_shown() -> None:
+    log = "\n".join(f"line {n}" for n in range(30)) + "\n\nImportError: \x1b[31mno\x1b[0m module\n" + "y" * 500 + "\n"
+    down = Verdict("starts", "fail", "It did not come up.", evidence={"log_tail": log}, advice="Read it.")
+    text = summarise("r", "t", [TrialVerdict("baseline", {}, (), "fail", (down,), ())], color=False)
+    shown = [line.strip() for line in text.splitlines() if "| " in line]
+    assert shown == [*(f"| line {n}" for n in range(22, 30)), "| ImportError: no module", f"| {'y' * 160}…"]
+    assert text.index("yyy") < text.index("Read it.")
+
+
 def test_a_page_that_is_not_there_is_not_named() -> None:
     text = summarise("runs/x", "t", [BASELINE], color=False, has_page=False)
     assert "Report       shakedown report runs/x\n" in text
