@@ -9,6 +9,14 @@ import click
 
 from harness.target import find_target
 
+
+def _in_a_folder(_ctx: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """Said before a run of half an hour, and not at its end."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent} to write {path.name} into.")
+    return path
+
+
 TARGET = click.option("--target", "target_file", type=click.Path(), help="Target file; see docs/target-file.md.")
 SET = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the target file.")
 WORKERS = click.option("--workers", type=int, help="Number of worker processes.")
@@ -18,7 +26,10 @@ SEED_OF_ORDER = click.option(
 )
 OUT = click.option("--out", type=click.Path(path_type=Path), help="Run directory, new or empty; runs/… by default.")
 JUNIT = click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file too."
+    "--junit",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_in_a_folder,
+    help="Write JUnit XML to this file too.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 QUIET = click.option("--quiet", is_flag=True, help="No progress, only the result.")

@@ -63,6 +63,7 @@ CASES = (
     Case("out-below-a-file", "run baseline --out file/run", 3, ("file/run",), {"file": ""}),
     Case("out-is-a-file", "run baseline --out file", 64, ("file", "new or empty"), {"file": ""}),
     Case("out-is-not-empty", "run baseline --out .", 64, ("not empty", "new or empty"), {"file": ""}),
+    Case("junit-into-nowhere", "run baseline --junit no/x.xml", 64, ("--junit", "no folder no")),
     Case("state-in-proc", "run baseline", 3, ("SHAKEDOWN_STATE",), env={"SHAKEDOWN_STATE": "/proc/shakedown"}),
     Case("judge-nowhere", "judge nope", 64, ("nope", "run directory")),
     Case("judge-name-too-long", f"judge {'x' * 300}", 64, ("cannot be used", "too long")),
