@@ -15,6 +15,7 @@ from harness.cli.results import (
     show_comparison,
     show_search,
     show_tuning,
+    stored_elsewhere,
     target_of,
     write_junit,
     write_text,
@@ -23,6 +24,7 @@ from harness.record import is_audit
 from reports.capacity.view import is_search
 from reports.compare.view import is_comparison
 from reports.tune.view import is_tuning
+from reports.view import RunView
 
 
 @click.command()
@@ -39,6 +41,11 @@ def judge(run_dir: str, as_json: bool, junit: str | None) -> int:
         return _judge_audit(folder, as_json, junit)
     judged = read_judged(folder)
     write_junit(judged, Path(junit) if junit else None)
+    with stored_elsewhere(folder):
+        return _show(judged, as_json)
+
+
+def _show(judged: RunView, as_json: bool) -> int:
     if is_tuning(judged.facts):
         return show_tuning(judged, as_json)
     if is_search(judged.facts):

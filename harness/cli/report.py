@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.results import read_judged, run_directory, write_page
+from harness.cli.results import read_judged, run_directory, stored_elsewhere, write_page
 from harness.record import is_audit
 
 
@@ -24,5 +24,7 @@ def report(run_dir: str, out: str | None, as_json: bool) -> None:
 
         write_audit_page(folder, path)
     else:
-        write_page(read_judged(folder), path)
+        judged = read_judged(folder)
+        with stored_elsewhere(folder):
+            write_page(judged, path)
     click.echo(json.dumps({"schema_version": 1, "report": str(path)}) if as_json else str(path))

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -175,6 +175,16 @@ def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None,
         if not as_json:
             show(judged, as_json)
         write_reports(judged, junit)
+
+
+@contextlib.contextmanager
+def stored_elsewhere(run_dir: Path) -> Iterator[None]:
+    """A manifest that somebody has changed, or that is of another kind: what a view misses there is told as that."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        missed = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{run_dir / 'manifest.json'} lacks what is shown of such a run ({missed}).") from error
 
 
 def run_directory(text: str) -> Path:

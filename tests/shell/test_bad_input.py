@@ -260,6 +260,16 @@ def test_a_record_that_is_cut_is_inconclusive(name: str, where: float, tmp_path:
         assert command("report run", tmp_path, state).code == 0
 
 
+@pytest.mark.parametrize("verb", ["judge", "report"])
+def test_a_manifest_that_lacks_what_a_view_shows_is_told(verb: str, tmp_path: Path, state: Path) -> None:
+    shutil.copytree(RECORD, tmp_path / "run")
+    file = tmp_path / "run" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "sweep": {}}))
+    ended = command(f"{verb} run --json", tmp_path, state)
+    assert (ended.code, ended.document()["error"]["kind"]) == (64, "usage")
+    assert "manifest.json lacks" in ended.err
+
+
 def test_a_run_without_a_trial_is_inconclusive(tmp_path: Path, state: Path) -> None:
     shutil.copytree(RECORD, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "trials")
