@@ -6,6 +6,7 @@ import os
 import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from harness.model.verdict import Outcome, TrialVerdict, Verdict
 from reports.document import run_verdict
@@ -86,14 +87,25 @@ def _head(target: str, verdicts: Sequence[TrialVerdict], pen: _Pen) -> Iterator[
 
 
 def _trials(verdicts: Sequence[TrialVerdict], pen: _Pen) -> Iterator[str]:
-    names = [_name(trial, verdicts) for trial in verdicts]
-    column = max((len(name) for name in names), default=0)
-    for trial, name in zip(verdicts, names, strict=True):
-        yield f"{pen.symbol(trial.verdict)} {name:{column}}  {checks_told(trial)}"
+    entries = [
+        [trial for _, trial in entry] for _, entry in groupby(enumerate(verdicts), key=lambda each: _alike(*each))
+    ]
+    names = [", ".join(_name(trial, verdicts) for trial in entry) for entry in entries]
+    column = max((len(name) for entry, name in zip(entries, names, strict=True) if len(entry) == 1), default=0)
+    for (trial, *others), name in zip(entries, names, strict=True):
+        if others:
+            yield from pen.wrap(f"{pen.symbol(trial.verdict)} ", "  ", name)
+        else:
+            yield f"{pen.symbol(trial.verdict)} {name:{column}}  {checks_told(trial)}"
         if trial.note:
             yield from pen.wrap("    ", "    ", one_line(trial.note))
         if trial.verdict != "pass":
             yield from _reasons(trial, pen)
+
+
+def _alike(place: int, trial: TrialVerdict) -> object:
+    """Trials of which the same is to be said, and nothing else, share an entry: those that never began."""
+    return (trial.verdict, trial.note) if trial.note and not trial.verdicts else place
 
 
 def _name(trial: TrialVerdict, verdicts: Sequence[TrialVerdict]) -> str:

@@ -10,7 +10,7 @@ from harness.model.record import TrialRecord
 from harness.model.verdict import TrialVerdict
 from harness.record import read_manifest, read_trial, trial_folders
 
-NEVER_BEGUN = "It was planned and never began: the run ended before, or goes on."
+NEVER_BEGUN = "Planned and never begun: the run ended before, or goes on."
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def test_page_names_the_trials_that_never_began() -> None:
     run = one_trial(full_record(), failing_verdict())
     page = render(replace(run, facts={**run.facts, "plan": plan}))
     parsed(page)
-    assert "<b>scenario 02-y</b> It was planned and never began" in page
+    assert "<b>scenario 02-y</b> Planned and never begun" in page
     assert "scenario 01-x</b>" not in page
 
 

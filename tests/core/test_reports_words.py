@@ -174,7 +174,7 @@ def test_a_trial_that_never_began_is_no_pass() -> None:
         assert run_document("r", "t", RunView("r", "t", {"plan": odd}, ()).verdicts)["verdict"] == "inconclusive"
     text = summarise("r", "t", [BASELINE, *RunView("r", "t", facts, ()).missing[1:]], color=False)
     assert text.startswith("? INCONCLUSIVE  3 trials of t: 2 inconclusive, 1 passed\n")
-    assert "? db-refused  nothing was judged\n    It was planned and never began" in text
+    assert "\n? db-refused, drain\n    Planned and never begun" in text
 
 
 def test_text_of_nothing() -> None:

@@ -278,4 +278,4 @@ def test_a_run_without_a_trial_is_inconclusive(tmp_path: Path, state: Path) -> N
     assert ended.code == 2
     (trial,) = ended.document()["trials"]
     assert (trial["scenario"], trial["verdicts"], trial["verdict"]) == ("short", [], "inconclusive")
-    assert "never began" in trial["note"]
+    assert "never begun" in trial["note"]
