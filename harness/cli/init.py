@@ -11,7 +11,7 @@ import click
 from harness.app_routes import ask_routes
 from harness.cli.options import JSON
 from harness.errors import MachineError, UsageError
-from harness.target import FILE, is_app
+from harness.target import FILE, REFERENCE, find_target, is_app
 from harness.target_draft import USUAL, Draft, draft
 
 _PYTHONS = (".venv/bin/python", "venv/bin/python", "env/bin/python")
@@ -34,6 +34,8 @@ def init(app: str, as_json: bool) -> None:
     path = root / FILE
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} is there already, and is left as it is; remove it first, or edit it.")
+    if (found := find_target(None, root)) != REFERENCE:
+        raise UsageError(f"{found} has [tool.shakedown] already, and a {FILE} would take its place; edit it there.")
     python = next((each for each in _PYTHONS if (root / each).is_file()), "")
     told = ask_routes(root / python if python else Path(sys.executable), app, root, USUAL)
     setup = ("alembic upgrade head",) if (root / "alembic.ini").is_file() else ()

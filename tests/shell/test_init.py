@@ -71,6 +71,13 @@ def test_an_app_that_needs_its_variables_gets_a_file_all_the_same(tmp_path: Path
     assert load_target(tmp_path / "shakedown.toml", {}).app == "shop:app"
 
 
+def test_a_table_of_pyproject_is_not_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.shakedown.target]\napp = "shop:app"\n')
+    refused = init(tmp_path, "shop:app")
+    assert (refused.returncode, refused.stderr.count("\n")) == (64, 1)
+    assert "[tool.shakedown] already" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("app", "says"),
     [("shop", "MODULE:APP"), ("shops:app", "no module shops"), ("shop:aap", "shop has no aap")],
