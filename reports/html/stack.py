@@ -12,6 +12,7 @@ from reports.html.svg import INNER, LEFT, RIGHT, WIDTH, X_UNIT, Plot, num, text
 _LETTER = 7.2  # pixels, generous: labels must not meet
 _ROW = 15
 _FONT = 'font-family="system-ui,Segoe UI,DejaVu Sans,sans-serif" font-size="12"'
+_MOST_STEPS = 12
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -124,7 +125,8 @@ def _borders(phases: Sequence[Stretch], height: float) -> str:
 
 
 def _axis(y: float, length_s: float) -> str:
-    step = next((step for step in _STEPS_S if length_s / step <= 12), _STEPS_S[-1])
+    # A damaged record can be of any length; the page is not to grow with it.
+    step = next((step for step in _STEPS_S if length_s / step <= _MOST_STEPS), length_s / _MOST_STEPS)
     marks = []
     for i in range(int(length_s / step + 1e-9) + 1):
         x = num(_x(i * step, length_s))

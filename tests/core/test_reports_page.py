@@ -202,6 +202,16 @@ def test_arrivals_planned_for_after_the_end_of_the_load_are_not_drawn() -> None:
     assert draw(longer, "x") == draw(record, "x")
 
 
+def test_a_record_that_says_it_lasted_for_centuries_makes_no_endless_axis() -> None:
+    record = full_record()
+    late = LogNoted("worker-timeout", "x", 2**62, 2**62)
+    page = render(one_trial(replace(record, observations=(*record.observations, late)), failing_verdict()))
+    axis = re.search(r"<g class=\"axis\">(.*?)</g>", page)
+    assert axis is not None
+    assert 2 < axis[1].count("<text") < 20
+    parsed(page)
+
+
 def test_an_hour_of_outage_makes_no_page_that_is_too_long_to_open() -> None:
     """A third of an hour at 300/s fails, in an answer or without one."""
     count = 3600 * 300
