@@ -70,6 +70,8 @@ class Outcome:
     blocks that judge, which noise has lifted; `over_seen` against that of the blocks that were drawn from, which may
     not be the best. The truth lies between."""
 
+    start: Config
+    choice: Config
     over_luckiest: float
     over_seen: float
     stayed: float
@@ -137,9 +139,8 @@ def outcome(found: Found, start: Config, seen: Means, judging: Means) -> Outcome
     best = max(judging, key=lambda config: judging[config])
     likely = max(seen, key=lambda config: seen[config])
     mine = judging[found.config]
-    return Outcome(
-        1 - mine / judging[best], 1 - mine / judging[likely], 1 - judging[start] / judging[best], found.trials
-    )
+    over = (1 - mine / judging[best], 1 - mine / judging[likely], 1 - judging[start] / judging[best])
+    return Outcome(start, found.config, *over, found.trials)
 
 
 def halves(blocks: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
@@ -205,6 +206,7 @@ def report(app: str, levers: Sequence[Lever], results: Sequence[Result], tuned: 
     told_share("mean regret, against the luckiest of the blocks that judge", "over_luckiest", found, replicas)
     told_share("mean regret, against the best of the blocks drawn from", "over_seen", found, replicas)
     told_share("staying with what there was would lose", "stayed", found, replicas)
+    told_starts(found)
     trials = [each.trials for each in found]
     share = fmean(trials) / most
     print(f"  {len(found)} searches, {fmean(trials):.1f} trials (at most {max(trials)}) of {most}: {share:.0%}")
@@ -243,6 +245,17 @@ def told_share(what: str, name: str, found: Sequence[Outcome], replicas: Sequenc
         return
     low, high = interval([fmean(getattr(each, name) for each in replica) for replica in replicas])
     print(f"  {what}: {at:.1%} ({low:.1%} to {high:.1%})")
+
+
+def told_starts(found: Sequence[Outcome]) -> None:
+    """Where the mean comes from: a search may end on either side of a ridge, as it began."""
+    print("  from each present value of the other levers, what is lost against the luckiest, and the usual choice:")
+    for others in sorted({each.start[1:] for each in found}):
+        mine = [each for each in found if each.start[1:] == others]
+        choices = [each.choice for each in mine]
+        usual = max(sorted(set(choices)), key=choices.count)
+        lost = fmean(each.over_luckiest for each in mine)
+        print(f"    {','.join(map(str, others)):>4}: {lost:.1%}, {usual} in {choices.count(usual) / len(mine):.0%}")
 
 
 def told_tuned(each: Tuned, known: Means) -> None:

@@ -113,6 +113,7 @@ def test_without_noise_nothing_is_lost_that_the_search_does_not_give_away() -> N
     assert all(each.over_luckiest == pytest.approx(each.over_seen) for each in found)
     assert sum(each.over_luckiest for each in found) / len(found) < 0.02
     assert min(each.stayed for each in found) == 0.0
+    assert {each.start for each in found} == set(GRID)
     assert max(each.trials for each in found) <= 24
 
 
@@ -153,6 +154,7 @@ def test_goals_are_met_missed_or_not_yet_told(
     assert "goals: at most 33% of grid x 3, and a mean regret of at most 2%: met" in told
     assert "a real tune of 6 min: (4, 2)" in told
     assert "11 trials of 48" in told
+    assert all(f"    {pool:>4}: " in told for pool in (1, 2, 4, 8))
     assert report("app", LEVERS, series(0.05), []) is None
     assert "not to be told from noise" in capsys.readouterr().out
     monkeypatch.setattr(tuning_regret_drawn, "LEAST_SHARE", 0.1)
