@@ -5,7 +5,8 @@
 Generator on one core, server on another, 64 connections, an open model. "Slip" is the arrival at the server against
 the schedule, so it holds the server's own delay too. Clean: 99 % sent, slip p99 at most 1 ms and send lag p99 at most
 0.5 ms. With `--rt` engine and server get real-time priority (root), for a machine on which others work too; Locust's
-processes do not. The connections are opened before the start, for that is no part of a rate.
+processes do not. The connections are opened before the start, for that is no part of a rate. CPU is in cores: of the
+generator with all its processes, also by request in µs, and of the server, which has a limit too.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Seen:
     lag_p99_ms: float
     answer_p99_ms: float
     cpu: float
+    server_cpu: float
     rss_mb: float
 
     @property
@@ -110,7 +112,9 @@ def measure(driver: str, rate_rps: float, seconds: float, folder: Path, real_tim
         assert server.stdout is not None
         port = int(server.stdout.readline())
         profile = profile_of(port, rate_rps, seconds)
+        idle_s = tree_cpu_s(server.pid)
         t0, cpu, rss_mb = asyncio.run(drive(driver, profile, rows_file, real_time))
+        server_cpu = (tree_cpu_s(server.pid) - idle_s) / seconds
         server.stdin.close()
         server.wait(10)
     rows, schedule = read_rows(rows_file), Schedule(profile).whole()
@@ -129,6 +133,7 @@ def measure(driver: str, rate_rps: float, seconds: float, folder: Path, real_tim
         ms(sent["sent"] - sent["intended"], 99),
         ms(answered["done"] - answered["intended"], 99),
         cpu,
+        server_cpu,
         rss_mb,
     )
 
@@ -140,7 +145,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rt", action="store_true")
     asked = parser.parse_args()
-    print("  rate/s    sent  slip p50   p99 ms  lag p99 answer p99   CPU    MB")
+    print("  rate/s    sent  slip p50   p99 ms  lag p99 answer p99   CPU    µs server    MB")
     best = 0.0
     for rate_rps in asked.rates:
         with tempfile.TemporaryDirectory(prefix="engine-rate-") as folder:
@@ -148,7 +153,8 @@ def main() -> int:
         best = max(best, rate_rps if seen.clean else 0.0)
         print(
             f"{rate_rps:8.0f} {seen.sent:7.2%} {seen.slip_p50_ms:9.3f} {seen.slip_p99_ms:8.3f} {seen.lag_p99_ms:8.3f}"
-            f" {seen.answer_p99_ms:10.3f} {seen.cpu:5.2f} {seen.rss_mb:5.0f} {'clean' if seen.clean else ''}"
+            f" {seen.answer_p99_ms:10.3f} {seen.cpu:5.2f} {seen.cpu / rate_rps * 1e6:5.1f} {seen.server_cpu:6.2f}"
+            f" {seen.rss_mb:5.0f} {'clean' if seen.clean else ''}"
         )
     print(f"highest clean rate {best:.0f}/s; goal 20,000/s (slip p99 ≤ {SLIP_MS} ms, lag p99 ≤ {LAG_MS} ms)")
     return 0 if best >= 20_000 else 1
