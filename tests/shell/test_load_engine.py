@@ -5,16 +5,19 @@ import os
 import signal
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from load_fault_server import fault_server
 
 from harness.load.client import ENGINE_DRIVER, LoadDied, LoadDriver, spawn_child
+from harness.load.engine.alarm import Alarm
+from harness.load.engine.run import Run
 from harness.load.profile import Profile, Segment, Tls
 from harness.load.rows_file import read_rows
 from harness.model import samples
@@ -232,3 +235,34 @@ def test_each_arrival_has_its_row_of_a_file(tmp_path: Path) -> None:
             assert asked == sorted(f"/u{k % 20}/k-{k}" for k in range(50))
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("rate_rps", [1000, 40_000])
+def test_arrivals_have_alarms_of_their_own_as_long_as_there_are_not_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate_rps: float
+) -> None:
+    alarms: list[int] = []
+
+    def note(its: Alarm, at_ns: int, ring: Callable[[Alarm, int], None] = Alarm.set) -> None:
+        alarms.append(at_ns)
+        ring(its, at_ns)
+
+    monkeypatch.setattr(Alarm, "set", note)
+
+    async def scene() -> int:
+        async with serving() as server:
+            profile = profile_for(server.port, rate_rps=rate_rps, duration_s=0.1, arrivals="poisson", connections=8)
+            run, t0 = Run(profile, str(tmp_path / "rows")), time.monotonic_ns()
+            run.engine.start(t0, t0)
+            await asyncio.wait_for(run.finished.wait(), 30)
+            run.end()
+            return t0
+
+    t0 = asyncio.run(scene())
+    rows = read_rows(tmp_path / "rows")
+    assert len(rows) > 0.05 * rate_rps
+    assert outcomes(rows) == {Outcome.OK}
+    assert (rows["sent"] >= rows["intended"]).all(), "nothing leaves before it is due"
+    if rate_rps < 5000:
+        assert np.isin(alarms, rows["intended"] + t0).all()
+    assert len(alarms) <= (alarms[-1] - alarms[0]) / (0.2 * MS) + 12

@@ -5,8 +5,11 @@
                                     └──▶ waiting, in order ◀── takes the next ────┘
 
 What waits for longer than the profile allows is recorded as not sent, and so is what this process itself comes to too
-late. After a stop nothing new is sent, what is open
-may end, and every arrival that was left has a row.
+late. After a stop nothing new is sent, what is open may end, and every arrival that was left has a row.
+
+There are 5,000 alarms a second at most, for to wake up costs more than to send. What falls due meanwhile waits for the
+next one, so that at higher rates several leave together; how late each left stands in its row. A few may follow each
+other closely, so that random gaps cost no arrival its own alarm as long as the rate is lower.
 
 Where several engines share the load, epochs say which arrivals are this one's, and a lease how long it may send: one
 that nobody hears of any more must have stopped before another takes over. What it did not try has no row then, for it
@@ -33,6 +36,8 @@ from harness.load.values import Requests
 from harness.model.rows import UNKNOWN_NS, Outcome
 
 _BURST = 64  # arrivals sent before answers are looked at again
+_REST_NS = 200_000  # from one alarm to the next, but for a few
+_CREDIT_NS = 10 * _REST_NS
 _AT_ONCE = 512  # arrivals made ready at a time: a tenth of a millisecond, in which nothing is sent
 _TICK_S = 0.01
 _TICKS_PER_FLUSH = 10
@@ -64,6 +69,7 @@ class Engine:
         self._in_hand = 0
         self._t0 = self._end_ns = self._drain_until = self._ticks = 0
         self._alarm: Alarm | None = None
+        self._alarm_ns = self._rested_ns = 0
         self._started = self._stopping = self._ended = False
         self.reason = "schedule"
         self.failure: Exception | None = None
@@ -135,6 +141,7 @@ class Engine:
     # What sends.
 
     def _ring(self) -> None:
+        self._rested_ns = max(self._rested_ns, self._alarm_ns) + _REST_NS
         if not self._pump() and self._alarm is not None:
             self._alarm.clear()
 
@@ -175,7 +182,8 @@ class Engine:
 
     def _set_alarm(self) -> None:
         if self._alarm is not None and self._refill():
-            self._alarm.set(self._block[-1][1])
+            self._alarm_ns = max(self._block[-1][1], self._rested_ns - _CREDIT_NS)
+            self._alarm.set(self._alarm_ns)
 
     def _send(self, connection: Connection, job: Job) -> None:
         self._in_hand += 1
