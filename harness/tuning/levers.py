@@ -1,10 +1,11 @@
 """Which configuration to measure next, and which lever moved the score: workers first, then each further knob.
 
     current ─▶ workers: 1 2 4 … ─▶ pool: smallest to largest ─▶ limit ─▶ those before the last that moved, once more
+            ─▶ more workers with less of a knob, and the other way round
 
 Each lever is searched by `next_number` while the others stay where they are: the smallest value that is as good as the
 best is taken. A lever found before another one moved may have made up for it (workers for a pool that was too small),
-so it is searched a second time.
+so it is searched a second time. In the end workers and each knob are [traded](trades.py) for each other.
 
 Where a configuration that is not chosen could only be told to hold "at least" so much, the choice hangs on what this
 machine cannot tell, and says so. The present value is left only for one that was seen to be better, or that is as good
@@ -21,6 +22,7 @@ from typing import Literal
 
 from harness.tuning.smallest import Bounds, Chosen, TryNumber, next_number
 from harness.tuning.staircase import Stairs, is_sharp, limit_of, next_levels, scores
+from harness.tuning.trades import traded
 
 Kind = Literal["workers", "pool", "limit", "timeout"]
 Config = tuple[int, ...]
@@ -29,6 +31,8 @@ Config = tuple[int, ...]
 GRID_REPEAT = 3
 TOLERANCE = 0.03
 NAMED = 1.1
+TRADED = 1.05
+"""What a trade must bring: beyond the grain of two staircases, for it moves two settings at once."""
 _PASSES = 2
 
 
@@ -66,6 +70,7 @@ class Moved:
 
     `hangs`: why another choice may be right, where this machine (or, `unfinished`, the time) did not suffice to tell.
     `rival`: what would have been taken, had it been told from the value that was kept.
+    `traded`: the lever that moved against this one in the end; the score at `after` is that of both.
     """
 
     lever: Lever
@@ -76,6 +81,7 @@ class Moved:
     hangs: str = ""
     unfinished: bool = False
     rival: int | None = None
+    traded: str = ""
 
     @property
     def ratio(self) -> float:
@@ -151,7 +157,53 @@ class _Search:
                     moved_last = index
                 self._here = self._with(index, found.after)
                 moves[lever.key] = _joined(moves.get(lever.key), found)
+        if (measure := self._trade(moves)) is not None:
+            return measure
         return Found(self._here, tuple(moves.values()), self._trials)
+
+    def _trade(self, moves: dict[str, Moved]) -> Measure | None:
+        """Each trade taken holds more than what was left for it, so there is an end."""
+        values = [lever.values for lever in self._levers]
+        before: Config | None = None
+        while before != self._here and self._is_proven(self._here):
+            before = self._here
+            for index, config in traded(values, self._here):
+                open_one = next((each for each in (config, self._here) if self._may_decide(each, config)), None)
+                if open_one is not None and self._go_on:
+                    return self._measure(open_one)
+                if open_one is not None:
+                    knob = self._levers[index].key
+                    moves[knob] = _cut(moves[knob])
+                elif self._gain(config) > TRADED:
+                    self._take(moves, index, config)
+                    break
+        return None
+
+    def _may_decide(self, config: Config, candidate: Config) -> bool:
+        """Whether to measure one of the two sides again; a candidate that does not look better is not."""
+        if not scores(self._seen.get(candidate, ())):
+            return config == candidate
+        return self._gain(candidate) > 1 and self._rare(config)
+
+    def _gain(self, config: Config) -> float:
+        return fmean(scores(self._seen[config])) / fmean(scores(self._seen[self._here]))
+
+    def _is_proven(self, config: Config) -> bool:
+        """Of another one nothing more is asked: it holds as much as was seen, at least."""
+        seen = self._seen.get(config, ())
+        return bool(scores(seen)) and not limit_of(seen)
+
+    def _take(self, moves: dict[str, Moved], index: int, config: Config) -> None:
+        score, limit = fmean(scores(self._seen[config])), limit_of(self._seen[config])
+        for one, other in ((0, index), (index, 0)):
+            key, after = self._levers[one].key, config[one]
+            last = moves[key]
+            limits = {value: why for value, why in last.limits.items() if value != after} | (
+                {after: limit} if limit else {}
+            )
+            tried = {**last.tried, after: score}
+            moves[key] = replace(last, after=after, tried=tried, limits=limits, traded=self._levers[other].key)
+        self._here = config
 
     def _search(self, index: int) -> Measure | Moved:
         lever = self._levers[index]
@@ -234,6 +286,14 @@ def told_from(present: int, wanted: int, means: Mapping[int, float], unproven: S
     least = means[present] * (1 + TOLERANCE)
     told = {value: mean for value, mean in means.items() if value not in unproven or mean > least}
     return wanted if wanted in told else _best_of(told, present)
+
+
+def _cut(move: Moved) -> Moved:
+    return (
+        move
+        if move.hangs
+        else replace(move, hangs="the time was over before it was traded for workers", unfinished=True)
+    )
 
 
 def _over(after: int, rival: int | None) -> str:

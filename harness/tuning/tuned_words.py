@@ -17,6 +17,8 @@ def reason(move: Moved) -> str:
         return f"Only {move.after} was tried ({told})." if move.tried else "Nothing of it was tried."
     if move.rival is not None:
         return f"Kept as it is, for {move.rival} could not be told from it ({told})."
+    if move.traded:
+        return f"Moved together with {move.traded.removeprefix('target.')}, for so both hold more ({told})."
     return f"The smallest within {TOLERANCE:.0%} of the best of those that were tried ({told})."
 
 

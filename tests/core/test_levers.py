@@ -7,6 +7,7 @@ import pytest
 
 from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_trials, next_measure, told_from
 from harness.tuning.staircase import Stairs, StepSeen, climb
+from harness.tuning.trades import traded
 
 Truth = Callable[[Config], float]
 WORKERS = Lever("target.workers", "workers", (1, 2, 3, 4), 2)
@@ -68,6 +69,55 @@ def test_a_lever_that_made_up_for_another_is_searched_again() -> None:
     assert (moves["target.workers"].before, moves["target.workers"].after) == (2, 1)
     assert moves["target.env.POOL_SIZE"].after == 10
     assert found.config == (1, 10)
+
+
+def ridged(config: Config) -> float:
+    """A database that is best with eight connections in all; more workers hold a little more."""
+    total = config[0] * config[1]
+    return 50.0 * total / (1 + (total / 8) ** 2) * (1 + 0.15 * config[0])
+
+
+RIDGE = (Lever("target.workers", "workers", (1, 2, 3, 4), 1), Lever("target.env.POOL_SIZE", "pool", (1, 2, 4, 8), 8))
+
+
+def test_workers_are_traded_for_connections_where_one_at_a_time_leads_no_further() -> None:
+    """With a pool of 4 two workers are best, with two workers a pool of 4; four with a pool of 2 hold more."""
+    for seed in range(20):
+        found = search(RIDGE, ridged, seed, noise=0.005)
+        assert found.config == (4, 2)
+        workers, pool = found.moves
+        assert (workers.before, workers.after, workers.traded) == (1, 4, "target.env.POOL_SIZE")
+        assert (pool.before, pool.after, pool.traded) == (8, 2, "target.workers")
+        assert workers.tried[4] == pool.tried[2] == pytest.approx(ridged((4, 2)), rel=0.03)
+        assert not found.hangs
+
+
+def test_what_is_no_better_is_not_traded() -> None:
+    for seed in range(20):
+        found = search(RIDGE, lambda config: ridged((1, config[0] * config[1])), seed, noise=0.005)
+        assert all(not move.traded for move in found.moves)
+
+
+def test_a_trade_that_there_was_no_time_for_is_told() -> None:
+    whole = search(RIDGE, ridged, noise=0.005)
+    cut = search(RIDGE, ridged, noise=0.005, most=whole.trials - 1)
+    assert cut.config == (2, 4)
+    assert cut.unfinished
+    assert "before it was traded for workers" in cut.hangs
+
+
+def test_nothing_is_traded_that_this_machine_cannot_tell_from_the_present() -> None:
+    found = search(RIDGE, lambda config: 1000.0 + config[0], used_up=150.0)
+    assert all(not move.traded for move in found.moves)
+
+
+def test_a_trade_keeps_about_as_much_in_all() -> None:
+    values = ((1, 2, 3, 4), (1, 2, 4, 8))
+    assert list(traded(values, (2, 4))) == [(1, (4, 2)), (1, (1, 8))]
+    assert list(traded(values, (4, 2))) == [(1, (2, 4))]  # no more workers are there for a pool of 1
+    assert list(traded(values, (1, 1))) == []
+    three = ((1, 2, 3, 4), (2, 4), (5, 10))
+    assert list(traded(three, (2, 2, 10))) == [(1, (1, 4, 10)), (2, (4, 2, 5))]
 
 
 def test_what_moves_nothing_is_not_named() -> None:
