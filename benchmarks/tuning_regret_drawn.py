@@ -21,7 +21,8 @@ from harness.tuning.levers import Climbed, Config, Found, Lever, Measure, grid_t
 from harness.tuning.staircase import Stairs, StepSeen, climb, scores
 
 ATTEMPTS = 2
-"""Of one configuration in one block: a staircase may end before it broke, or break at its first step."""
+"""Of one configuration in one block: a staircase may end before it broke, break at its first step, or be cut off by a
+bad moment of the machine, after which the search measures again as well."""
 LEAST_BLOCKS = 2
 _INTERVAL_BLOCKS = 3  # two, drawn again so that there are two, are the same two
 LEAST_SHARE, MOST_REGRET = 1 / 3, 0.02
@@ -87,7 +88,7 @@ def due(results: Sequence[Result], grid: Sequence[Config], blocks: int, seed: in
     for place in randomised_blocks(len(grid), blocks, seed):
         config = grid[place.config]
         mine = [each.stairs for each in results if each.block == place.block and each.config == config]
-        if not any(each.bounded for each in mine) and len(mine) < ATTEMPTS:
+        if not any(each.bounded and not each.limit for each in mine) and len(mine) < ATTEMPTS:
             return place.block, config
     return None
 

@@ -79,6 +79,15 @@ def test_a_staircase_that_found_no_bracket_is_climbed_again_once() -> None:
     assert due([short, result(*first, 100.0)], GRID, 2, 0) == due([result(*first, 100.0)], GRID, 2, 0)
 
 
+def test_what_a_bad_moment_of_the_machine_cut_off_is_climbed_again_once() -> None:
+    first = due([], GRID, 2, 0)
+    assert first is not None
+    cut = replace(result(*first, 100.0), limit="others used 0.8 CPUs")
+    assert due([cut], GRID, 2, 0) == first
+    assert due([cut, cut], GRID, 2, 0) != first
+    assert bank_of([cut, result(*first, 100.0)], [first[0]])[first[1]] == [cut.stairs, result(*first, 100.0).stairs]
+
+
 def test_a_drawn_trial_holds_what_a_real_one_held() -> None:
     bank = bank_of(series(0.0, 1), [0])
     step = Measure((2, 4), tuple(150.0 * 1.035**number for number in range(14)))
