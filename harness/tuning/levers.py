@@ -5,7 +5,7 @@
 
 Each lever is searched by `next_number` while the others stay where they are: the smallest value that is as good as the
 best is taken. A lever found before another one moved may have made up for it (workers for a pool that was too small),
-so it is searched a second time. In the end workers and each knob are [traded](trades.py) for each other.
+so it is searched a second time. In the end workers and each knob are traded for each other (trades.py).
 
 Where a configuration that is not chosen could only be told to hold "at least" so much, the choice hangs on what this
 machine cannot tell, and says so. The present value is left only for one that was seen to be better, or that is as good
@@ -189,7 +189,7 @@ class _Search:
         return fmean(scores(self._seen[config])) / fmean(scores(self._seen[self._here]))
 
     def _is_proven(self, config: Config) -> bool:
-        """Of another one nothing more is asked: it holds as much as was seen, at least."""
+        """Only against a score that is no lower bound can another one be told to hold more."""
         seen = self._seen.get(config, ())
         return bool(scores(seen)) and not limit_of(seen)
 
@@ -198,11 +198,18 @@ class _Search:
         for one, other in ((0, index), (index, 0)):
             key, after = self._levers[one].key, config[one]
             last = moves[key]
-            limits = {value: why for value, why in last.limits.items() if value != after} | (
-                {after: limit} if limit else {}
+            limits = {value: why for value, why in {**last.limits, after: limit}.items() if why}
+            hangs = _over(after, None) if last.unfinished else _hangs(after, None, limits)
+            moves[key] = Moved(
+                last.lever,
+                last.before,
+                after,
+                {**last.tried, after: score},
+                limits,
+                hangs,
+                last.unfinished,
+                traded=self._levers[other].key,
             )
-            tried = {**last.tried, after: score}
-            moves[key] = replace(last, after=after, tried=tried, limits=limits, traded=self._levers[other].key)
         self._here = config
 
     def _search(self, index: int) -> Measure | Moved:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.tuning.asked import short
 from harness.tuning.levers import TOLERANCE, Moved
 from harness.tuning.recommendation import Effect
 
@@ -18,7 +19,7 @@ def reason(move: Moved) -> str:
     if move.rival is not None:
         return f"Kept as it is, for {move.rival} could not be told from it ({told})."
     if move.traded:
-        return f"Moved together with {move.traded.removeprefix('target.')}, for so both hold more ({told})."
+        return f"Moved together with {short(move.traded)}, for so both hold more ({told})."
     return f"The smallest within {TOLERANCE:.0%} of the best of those that were tried ({told})."
 
 

@@ -55,8 +55,9 @@ def _move(move: Moved) -> str:
     tried = ", ".join(
         f"{value}: {'at least ' if value in move.limits else ''}{rate(score)}" for value, score in move.tried.items()
     )
+    together = f", together with {short(move.traded)}" if move.traded else ""
     kept = f", kept, for {move.rival} cannot be told from it" if move.rival is not None else ""
-    return f"  {short(move.lever.key)}  {move.before} to {move.after}, x {move.ratio:.2f}  ({tried}){kept}"
+    return f"  {short(move.lever.key)}  {move.before} to {move.after}, x {move.ratio:.2f}  ({tried}){kept}{together}"
 
 
 def _effect(each: Effect) -> str:
