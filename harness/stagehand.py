@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -86,7 +86,6 @@ class Stagehand:
     def describe(self, prepared: Prepared, rate_rps: float) -> Trial:
         """The facts of the trial, for its judges."""
         target, planned = self.rig.target, self.planned
-        limits = replace(target.limits, **dict(planned.scenario.limits)) if planned.scenario.limits else target.limits
         return Trial(
             index=planned.index,
             scenario=planned.scenario,
@@ -111,7 +110,7 @@ class Stagehand:
             key_prefix=f"sd-{self.rig.spawner.ledger.token[:8]}-{planned.index}",
             ledger=target.ledger is not None,
             slo=target.slo,
-            limits=limits,
+            limits=target.limits_for(planned.scenario),
             known_limits=prepared.server.limits_for(prepared.resolution.versions, prepared.resolution.flags),
             termination_s=target.termination_s,
             proxy_s=target.proxy_s,

@@ -133,6 +133,7 @@ def _read(top: Table, source: str, root: Path) -> Target:
         ready_probe=ready_probe,
         slo=slo,
         limits=read_limits(top.table("limits")),
+        limits_given=tuple(top.table("limits").raw),
         auth=auth,
         audit=read_audit(top.table("audit")),
         termination_s=_declared_s(table, "termination_grace_s", least_s=1.0),

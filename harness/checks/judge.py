@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,10 +26,9 @@ _WHOLE = "record-whole"
 def judge_trial(record: TrialRecord, names: Collection[str] | None = None) -> TrialVerdict:
     """`names`: only these checks, and the premises they stand on."""
     trial = record.trial
-    limits = limits_of(record)
     asked = [check for check in CHECKS if names is None or check.name in names]
     needed = _with_premises(asked)
-    verdicts, absent = _judge_all(record, limits, [check for check in CHECKS if check.name in needed])
+    verdicts, absent = _judge_all(record, trial.limits, [check for check in CHECKS if check.name in needed])
     cut = _cut(record)
     if cut is not None:
         verdicts.insert(0, cut)
@@ -43,13 +42,6 @@ def judge_trial(record: TrialRecord, names: Collection[str] | None = None) -> Tr
         not_applicable=tuple(absent),
         note=trial.scenario.note,
     )
-
-
-def limits_of(record: TrialRecord) -> Limits:
-    """The target's limits with those of the scenario over them."""
-    known = {item.name for item in fields(Limits)}
-    own = {key: value for key, value in record.trial.scenario.limits.items() if key in known}
-    return replace(record.trial.limits, **own)
 
 
 def _with_premises(asked: Sequence[Check]) -> set[str]:

@@ -6,7 +6,7 @@ Read from a target file by `harness.target`; see docs/target-file.md for each ke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -160,6 +160,7 @@ class Target:
 
     `termination_s`: how long after SIGTERM whoever runs it sends SIGKILL, where the file says so. `proxy_s`: how long
     whatever stands in front of it waits for its answer, likewise. `scenarios` are those that the file declares itself.
+    `limits_given` are the limits that stand in the file: the others are our defaults.
     """
 
     name: str
@@ -189,6 +190,7 @@ class Target:
     proxy_s: float | None = None
     tune: TuneSpec = field(default_factory=TuneSpec)
     scenarios: tuple[Scenario, ...] = ()
+    limits_given: tuple[str, ...] = ()
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)
@@ -196,3 +198,12 @@ class Target:
     def names_of(self, kind: str) -> tuple[str, ...]:
         """The user's names of the parts of one kind, in the order of the file."""
         return tuple(part.name for part in self.parts if part.kind == kind)
+
+    def limits_for(self, scenario: Scenario) -> Limits:
+        """Those of the file's [limits]; of what is not given there, the scenario's; else our defaults.
+
+        What the file says of one of its own scenarios is the more special word, and goes before [limits].
+        """
+        own = any(scenario.name == each.name for each in self.scenarios)  # a plan fills in its faults
+        theirs = () if own else self.limits_given
+        return replace(self.limits, **{key: value for key, value in scenario.limits.items() if key not in theirs})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from record_builder import BASELINE, BLACKHOLE, DRAIN, FROZEN, KILLED, REFUSED, SLOW, Story, ns
 
 from harness.checks import CHECKS
-from harness.checks.judge import judge_trial, limits_of
+from harness.checks.judge import judge_trial
 from harness.model.observation import FaultChanged, TrialEnded
 from harness.model.record import TrialRecord
 from harness.model.scenario import Scenario
@@ -93,11 +93,6 @@ def test_a_trial_that_did_not_end_well_is_never_a_pass(reason: str, outcome: str
 def test_a_cut_record_is_inconclusive_but_a_failure_in_it_stays() -> None:
     assert judge_trial(Story(BASELINE).record(whole=False)).verdict == "inconclusive"
     assert judge_trial(Story(BASELINE, orphans=(9,)).record(whole=False)).verdict == "fail"
-
-
-def test_a_scenarios_own_limits_hold() -> None:
-    scenario = replace(REFUSED, limits={"recover_s": 7.0, "unknown": 1.0})
-    assert limits_of(Story(scenario).record()).recover_s == 7.0
 
 
 def text_of(record: TrialRecord) -> str:

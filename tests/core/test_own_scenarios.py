@@ -1,6 +1,7 @@
 """Scenarios of the user's own: declared in a target file or written in Python, and what is told of one that is none."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,17 @@ def test_a_declared_scenario_is_as_one_in_python(tmp_path: Path) -> None:
     assert mistakes(found) == []
     assert [each.name for each in choose_scenarios(["baseline", "far-away"], target)] == ["baseline", "far-away"]
     planned(target, "far-away")
+
+
+def test_the_files_limits_go_before_a_scenarios_and_the_word_on_one_scenario_before_both(tmp_path: Path) -> None:
+    foreign = Scenario("theirs", "?", limits={"recover_s": 9.0, "stuck_s": 3.0})
+    plain = read(tmp_path, "")
+    assert plain.limits_for(foreign) == replace(plain.limits, recover_s=9.0, stuck_s=3.0)
+    target = read(tmp_path, "[limits]\nrecover_s = 6\n" + FAR)
+    assert target.limits_for(foreign) == replace(plain.limits, recover_s=6.0, stuck_s=3.0)
+    (own,) = target.scenarios
+    assert target.limits_for(replace(own, faults=())).recover_s == 8.0
+    assert target.limits_for(Scenario("silent", "?")) == target.limits
 
 
 def test_what_is_not_said_is_as_in_python(tmp_path: Path) -> None:
