@@ -34,7 +34,7 @@ class Behaviour:
 
     `latency_ms` is added; a share `error_rate` of the requests, drawn with the programme's seed, gets `status`; with
     `hang` a request is read and never answered, even when the behaviour is lifted. `body` puts another body in place of
-    the right one; with `trickle_ms` the body comes in pieces over that time. `share` is for these three.
+    the right one; with `trickle_ms` the body comes in pieces over that time. `share` is for all but errors.
     """
 
     path: str = "*"
@@ -61,7 +61,8 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Requests that came since the start; of them without an answer, with an error, another body, a body in pieces.
+    """Requests that came since the start; of them without an answer, with an error, another body, a body in pieces, and
+    those that were made to wait.
 
     `peers` are the connections that are open.
     """
@@ -71,6 +72,7 @@ class Counts:
     failed: int
     garbled: int = 0
     trickled: int = 0
+    slowed: int = 0
     by_path: Mapping[str, int] = field(default_factory=dict)
     peers: tuple[int, ...] = ()
 
@@ -106,6 +108,7 @@ class Stub:
             failed=told["failed"],
             garbled=told["garbled"],
             trickled=told["trickled"],
+            slowed=told["slowed"],
             by_path=told["by_path"],
             peers=tuple(told["peers"]),
         )

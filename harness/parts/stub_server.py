@@ -59,7 +59,7 @@ class Dependency:
     def __init__(self) -> None:
         self.routes: list[dict[str, Any]] = []
         self.programmes: dict[str, Programme] = {}
-        self.total = self.hung = self.failed = self.garbled = self.trickled = 0
+        self.total = self.hung = self.failed = self.garbled = self.trickled = self.slowed = 0
         self.by_path: Counter[str] = Counter()
         self.heads: deque[str] = deque(maxlen=_MAX_HEADS)
         self.open: set[Connection] = set()
@@ -77,7 +77,7 @@ class Dependency:
     def counts(self) -> dict[str, Any]:
         peers = sorted(connection.peer_port for connection in self.open)
         kept = {"total": self.total, "hung": self.hung, "failed": self.failed}
-        kept |= {"garbled": self.garbled, "trickled": self.trickled}
+        kept |= {"garbled": self.garbled, "trickled": self.trickled, "slowed": self.slowed}
         return {**kept, "by_path": dict(self.by_path), "peers": peers}
 
     def answer(self, path: str) -> Answer | None:
@@ -89,7 +89,9 @@ class Dependency:
         if any(its.get("hang") and chance.random() < its.get("share", 1) for its, chance in fitting):
             self.hung += 1
             return None
-        delay_s = (route.get("latency_ms", 0) + sum(its.get("latency_ms", 0) for its, _ in fitting)) / 1000
+        late_ms = sum(its["latency_ms"] for its, chance in fitting if slows(its, chance))
+        self.slowed += late_ms > 0
+        delay_s = (route.get("latency_ms", 0) + late_ms) / 1000
         for its, chance in fitting:
             if chance.random() < its.get("error_rate", 0):
                 self.failed += 1
@@ -117,6 +119,11 @@ class Dependency:
 class Programme:
     behaviours: list[dict[str, Any]]
     chance: random.Random
+
+
+def slows(its: dict[str, Any], chance: random.Random) -> bool:
+    """Nothing is drawn where it is not asked for: what else is drawn stays what the seed says."""
+    return bool(its.get("latency_ms", 0) > 0 and chance.random() < its.get("share", 1))
 
 
 def garble(answer: Answer, how: str) -> Answer:

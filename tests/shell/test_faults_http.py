@@ -29,6 +29,22 @@ def test_slow_adds_what_was_asked(faults: Scene) -> None:
     faults.run(see())
 
 
+def test_slow_hits_its_share_of_its_path_and_no_other(faults: Scene) -> None:
+    async def see() -> None:
+        link = faults.link("rates")
+        async with applied(faults.actor("rates.slow", latency_ms=300, share_percent=30, path="/a/*")) as proof:
+            assert proof.evidence["counted"] == 1
+            before = (await faults.stage.stubs["rates"].counts()).slowed
+            assert await asyncio.gather(*(get(link, "/a/1") for _ in range(60)))
+            slowed = (await faults.stage.stubs["rates"].counts()).slowed - before
+            assert 5 <= slowed <= 35
+            assert await quickest_ms(lambda: get(link, "/b")) < 300
+            assert (await faults.stage.stubs["rates"].counts()).slowed - before == slowed
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
 def test_error_hits_its_share_of_its_path_and_no_other(faults: Scene) -> None:
     async def see() -> None:
         link = faults.link("rates")
