@@ -51,15 +51,18 @@ class Flap:
         return periods_s(self.seed, self.down_ms, self.up_ms, turn + 1)[turn]
 
     async def prove(self) -> Proof:
-        """Waits until a canary was refused and another answered, two turns at most."""
-        seen: set[str] = set()
+        """Waits until the proxy was off and on, and a canary refused and another answered: two turns at most."""
+        seen, states = set[str](), set[bool]()
         end = time.monotonic() + 2 * (1 + SPREAD) * (self.down_ms + self.up_ms) / 1000
-        while not {"refused", "answered"} <= seen and time.monotonic() < end:
+        while not ({"refused", "answered"} <= seen and len(states) == 2) and time.monotonic() < end:
+            states.add((await self.toxiproxy.state(self.link.proxy)).enabled)
             seen.add((await canary.send(self.link)).outcome)
             await asyncio.sleep(0.05)
         told = " and ".join(f"“{outcome}”" for outcome in sorted(seen))
-        why = f"Canaries to the {self.link.name} proxy were {told}."
-        return Proof({"refused", "answered"} <= seen, why, {"canaries": " ".join(sorted(seen))})
+        words = " ".join("on" if on else "off" for on in sorted(states))
+        why = f"The {self.link.name} proxy was {words.replace(' ', ' and ')}; canaries to it were {told}."
+        evidence: Evidence = {"proxy": words, "canaries": " ".join(sorted(seen))}
+        return Proof({"refused", "answered"} <= seen and len(states) == 2, why, evidence)
 
     async def lift(self) -> Evidence:
         try:

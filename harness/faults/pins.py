@@ -36,6 +36,8 @@ class Pins:
         pins, over = cls(deployment, path, hurt), list[Connection]()
         clock, pids = Clock.start(), tuple(deployment.workers())
         wanted = min(2, len(pids))
+        if hurt not in pids:
+            return pins  # it has gone
         try:
             async with asyncio.timeout(_OPEN_S):
                 while not (hurt in pins.connections and len(pins.connections) >= wanted) and len(over) < _MOST_OPEN:

@@ -6,14 +6,15 @@ nobody. A client without a proxy would be refused.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.deployment import Address
 from harness.errors import UsageError
 from harness.faults import canary
 from harness.faults.fault import Evidence, Link, Proof, Stage
+from harness.faults.knock import knock
 from harness.model.scenario import FaultUse
 from harness.parts.postgres_cluster import Cluster
 
@@ -40,7 +41,7 @@ class Outage:
         return {"pid": pid, "ended_ms": round((time.monotonic() - began) * 1000)}
 
     async def prove(self) -> Proof:
-        beside = await self._knock()
+        beside = await knock(Address(self.cluster.login.host, self.cluster.login.port))
         echo = await canary.send(self.link)
         gone = not self.cluster.process.alive
         evidence: Evidence = {"pid_gone": gone, "beside_the_proxy": beside, "canary": echo.outcome}
@@ -49,16 +50,6 @@ class Outage:
             f" and a canary through the {self.link.name} proxy was “{echo.outcome}”."
         )
         return Proof(gone and beside == "refused" and echo.outcome not in ("answered", "silent"), why, evidence)
-
-    async def _knock(self) -> str:
-        login = self.cluster.login
-        try:
-            async with asyncio.timeout(1.0):
-                _, writer = await asyncio.open_connection(login.host, login.port)
-        except OSError as error:
-            return "refused" if isinstance(error, ConnectionRefusedError) else type(error).__name__
-        writer.close()
-        return "accepted"
 
     async def lift(self) -> Evidence:
         began = time.monotonic()

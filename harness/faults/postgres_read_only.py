@@ -22,6 +22,8 @@ from harness.parts.postgres_login import reason
 _STEP_S = 5.0
 _LIFT_S = 15.0
 _READ_ONLY = "25006"
+_MODE = "default_transaction_read_only"
+_ON = f"{_MODE}=on"
 _WRITE = "BEGIN; CREATE TEMPORARY TABLE shakedown_canary (); ROLLBACK"  # and nothing of it stays
 
 
@@ -34,7 +36,7 @@ class ReadOnly:
     async def apply(self) -> Evidence:
         self._applied = True
         try:
-            return {"sessions": await self._alter("SET default_transaction_read_only = on")}
+            return {"sessions": await self._alter(f"SET {_MODE} = on")}
         except FAILURES as error:
             raise MachineError(f"{self.link.name} could not be made read-only: {reason(error)}") from error
 
@@ -45,17 +47,28 @@ class ReadOnly:
             session = await self.held.server.admin(self.held.database.name, ours=True)
             try:
                 # Our own session has the default too, once it is set.
-                await session.execute("SET default_transaction_read_only = off")
+                await session.execute(f"SET {_MODE} = off")
                 await session.execute(f'ALTER DATABASE "{name}" {change}')
             finally:
                 await app_session.log_out(session)
             return len(await self.held.reserved.terminate_app())
 
     async def prove(self) -> Proof:
+        """Its catalogue says so, and a write of the app's role is refused."""
         canary = await app_session.hear(self.held, self.link, _WRITE)
+        told = await self._catalogue()
         said = "was refused" if canary == _READ_ONLY else f"was not ({canary})"
-        why = f"A write of the app's role through the {self.link.name} proxy {said}."
-        return Proof(canary == _READ_ONLY, why, {"canary": canary})
+        why = (
+            f"PostgreSQL's catalogue says {told}; a write of the app's role through the {self.link.name} proxy {said}."
+        )
+        return Proof(canary == _READ_ONLY and told == _ON, why, {"catalogue": told, "canary": canary})
+
+    async def _catalogue(self) -> str:
+        try:
+            defaults = await self.held.reserved.defaults()
+        except MachineError as error:
+            return str(error)
+        return next((each for each in defaults if each.startswith(f"{_MODE}=")), f"nothing of {_MODE}")
 
     async def lift(self) -> Evidence:
         """Again until the server does it, for another fault may have it; a database that is gone needs nothing."""
@@ -64,7 +77,7 @@ class ReadOnly:
         end = time.monotonic() + _LIFT_S
         while True:
             try:
-                sessions = await self._alter("RESET default_transaction_read_only")
+                sessions = await self._alter(f"RESET {_MODE}")
             except asyncpg.InvalidCatalogNameError:
                 return {}
             except (*FAILURES, MachineError) as error:

@@ -8,12 +8,12 @@ lost, and the second start must be as good as the first.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 
 from harness.deployment import Deployment, Stopped
 from harness.faults.fault import Actor, Boot, Evidence, FaultSpec, Proof, Stage
+from harness.faults.knock import knock
 from harness.model.scenario import FaultUse
 
 _SLACK_S = 3.0
@@ -33,7 +33,7 @@ class Restart:
 
     async def prove(self) -> Proof:
         """The process has ended, and nobody listens where it did: asked beside the proxy."""
-        gone, knocked = self.deployment.master() != self.pid, await knock(self.deployment)
+        gone, knocked = self.deployment.master() != self.pid, await knock(self.deployment.address)
         why = f"The supervisor (pid {self.pid}) {'has ended' if gone else 'is still there'}, its port “{knocked}” us."
         evidence: Evidence = {"pid": self.pid, "gone": gone, "beside_the_proxy": knocked}
         return Proof(gone and knocked == "refused", why, evidence)
@@ -58,17 +58,6 @@ async def start(deployment: Deployment, boot: Boot, *, ready: bool) -> Evidence:
     why = await boot(ready)
     took_ms = round((time.monotonic() - began) * 1000)
     return {"started_pid": deployment.master(), "up": not why, "boot_ms": took_ms}
-
-
-async def knock(deployment: Deployment) -> str:
-    """How a new connection to the server itself ends."""
-    try:
-        async with asyncio.timeout(1.0):
-            _, writer = await asyncio.open_connection(deployment.address.host, deployment.address.port)
-    except OSError as error:
-        return "refused" if isinstance(error, ConnectionRefusedError) else type(error).__name__
-    writer.close()
-    return "accepted"
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:

@@ -9,6 +9,7 @@ from signal import SIGTERM
 
 from harness.deployment import Deployment
 from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
+from harness.faults.knock import knock
 from harness.model.scenario import FaultUse
 from harness.system.proc import is_pending
 
@@ -27,9 +28,10 @@ class Sigterm:
         return {"pid": self.pid}
 
     async def prove(self) -> Proof:
-        """The supervisor ends, or the kernel has handed it the signal: one that stays all the same is a finding.
+        """The supervisor ends, or the kernel has handed it the signal; and what its port says to us.
 
-        The conductor kills it when its grace is over.
+        One that stays all the same is a finding, and so is a port that is still open. The conductor kills it when its
+        grace is over.
         """
         end = time.monotonic() + self.notice_s
         while self.deployment.master() == self.pid and time.monotonic() < end:
@@ -38,7 +40,9 @@ class Sigterm:
         taken = gone or not is_pending(self.pid, SIGTERM)
         stays = f"is still there after {self.notice_s:g} s"
         said = "has ended" if gone else f"took it and {stays}" if taken else f"has not taken it and {stays}"
-        return Proof(taken, f"The supervisor (pid {self.pid}) {said}.", {"pid": self.pid, "ended": gone})
+        knocked = await knock(self.deployment.address)
+        why = f"The supervisor (pid {self.pid}) {said}; its port “{knocked}” a connection of ours."
+        return Proof(taken, why, {"pid": self.pid, "ended": gone, "beside_the_proxy": knocked})
 
     async def lift(self) -> Evidence:
         return {}

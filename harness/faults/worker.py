@@ -62,6 +62,19 @@ def send(worker: Stat, number: int) -> bool:
     return True
 
 
+def other_ends(deployment: Deployment, pid: int) -> frozenset[int]:
+    """Inodes of the sockets that clients on this machine have connected to the worker."""
+    port, ours, rows = deployment.address.port, inodes_of(pid), tcp_rows()
+    clients = {row.remote_port for row in rows if row.local_port == port and row.inode in ours}
+    theirs = (row for row in rows if row.remote_port == port and row.local_port in clients)
+    return frozenset(row.inode for row in theirs if row.state == ESTABLISHED and row.inode)
+
+
+def connected(inodes: frozenset[int]) -> int:
+    """How many of them still are."""
+    return sum(row.state == ESTABLISHED and row.inode in inodes for row in tcp_rows())
+
+
 def connections_by_worker(deployment: Deployment) -> dict[int, int]:
     """How many client connections each worker has accepted."""
     port = deployment.address.port

@@ -34,6 +34,10 @@ _SAMPLE = f"""
     {_OF_APP}
 """
 _TERMINATE = f"SELECT pid, pg_terminate_backend(pid) AS gone {_OF_APP}"
+_DEFAULTS = """
+    SELECT unnest(setconfig) AS setting FROM pg_db_role_setting
+    JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1 AND setrole = 0
+"""
 _LIMIT = "SELECT setting::int FROM pg_settings WHERE name = 'max_connections'"
 _KEPT = """
     SELECT sum(setting::int) FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
@@ -99,6 +103,10 @@ class Reserved:
     async def terminate_app(self) -> list[int]:
         """End the app's sessions; the pids of those that were told to."""
         return [row["pid"] for row in await self._fetch(_TERMINATE, *self._of_app) if row["gone"]]
+
+    async def defaults(self) -> list[str]:
+        """What new sessions of the database begin with, as `name=value`, where the database says so."""
+        return [row["setting"] for row in await self._fetch(_DEFAULTS, self._of_app[0])]
 
     async def keys(self, query: str) -> list[str]:
         """The first and only column of the user's query, as text; read only."""

@@ -16,7 +16,7 @@ from parts_rig import bench
 
 from harness.deployment import Address, Deployment
 from harness.faults import spec_of
-from harness.faults.fault import Actor, Held, Link, Stage
+from harness.faults.fault import Actor, Held, Link, Proof, Stage
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import HttpPart, PostgresPart, Scalar
@@ -171,13 +171,13 @@ async def becomes(sees: Callable[[], Coroutine[Any, Any, object]], wanted: objec
 
 
 @asynccontextmanager
-async def applied(actor: Actor) -> AsyncIterator[None]:
+async def applied(actor: Actor) -> AsyncIterator[Proof]:
     """On, proved, and off again whatever happens."""
     await actor.apply()
     try:
         proof = await actor.prove()
         assert proof.ok, proof
-        yield
+        yield proof
     finally:
         await actor.lift()
         await actor.lift()  # it may come twice

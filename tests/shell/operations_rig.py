@@ -19,12 +19,12 @@ from harness.backends.process import Order, ProcessDeployment
 from harness.booting import until_up
 from harness.deployment import Address
 from harness.faults import spec_of
-from harness.faults.fault import Actor, Stage
+from harness.faults.fault import Actor, Link, Stage
 from harness.faults.reloading import Hook
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
 from harness.model.trial import ServerSettings
-from harness.parts.toxiproxy import Toxiproxy
+from harness.parts.toxiproxy import Proxy, Toxiproxy
 from harness.probes.http import Connection, get_request
 from harness.probes.owners import Owned, answer_by_each_worker, ask_owner
 from harness.servers import server_of
@@ -85,8 +85,9 @@ class Stand:
         return ProcessDeployment(order, Clock.start(), self.here.spawner)
 
     def actor(self, id: str, links: Stage | None = None, **parameters: Scalar) -> Actor:
-        """With the links of another stage, or without any: most operations need none."""
+        """With the links of another stage, or without any but the way in, of which only the path is asked."""
         proxies, between = (cast(Toxiproxy, None), {}) if links is None else (links.toxiproxy, links.links)
+        between = {"ingress": Link("ingress", "ingress", cast(Proxy, None), "/health"), **between}
         stage = Stage(self.deployment, self.here.spawner, proxies, between, {}, boot=self.boot, hook=self.hook)
         use = FaultUse(id, parameters=parameters)
         return spec_of(use).build(use, stage)

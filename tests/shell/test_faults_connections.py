@@ -82,7 +82,8 @@ def test_flap_is_down_and_up_by_turns_of_its_seed_and_ends_up(faults: Scene) -> 
         actor = faults.actor("db.flap", down_ms=300, up_ms=400)
         assert isinstance(actor, Flap)
         session = await faults.session()
-        async with applied(actor):
+        async with applied(actor) as proof:
+            assert proof.evidence == {"proxy": "off on", "canaries": "answered refused"}
             with pytest.raises(CUT):
                 await session.fetchval("SELECT 1")
             assert actor.turns is not None

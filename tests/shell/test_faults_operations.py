@@ -1,6 +1,7 @@
 """Each operation of a server, and each fault of a worker, does what it says, and nothing of it is left afterwards."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,8 @@ from operations_rig import UP_S, WORKERS, Stand, stand
 from parts_rig import until
 
 from harness.errors import MachineError
-from harness.faults.worker import connections_by_worker
+from harness.faults.kill import Kill
+from harness.faults.worker import connections_by_worker, other_ends
 from harness.system.proc import read_stat
 
 pytestmark = pytest.mark.real
@@ -59,8 +61,9 @@ def test_a_frozen_worker_answers_nothing_and_goes_on_where_it_was(server: Stand)
         deployment = await server.up()
         frozen, other = deployment.workers()
         async with server.pinned() as kept:
-            async with applied(server.actor("worker.freeze", index=0)):
+            async with applied(server.actor("worker.freeze", index=0)) as proof:
                 assert state(frozen) == "T"
+                assert (proof.evidence["canary"], proof.evidence["other_worker"]) == ("timeout", "answered")
                 asked = asyncio.ensure_future(server.ask(kept[frozen]))
                 assert await server.ask(kept[other]) == "answered"
                 done, _ = await asyncio.wait({asked}, timeout=0.5)
@@ -68,6 +71,21 @@ def test_a_frozen_worker_answers_nothing_and_goes_on_where_it_was(server: Stand)
             assert await asked == "answered"
         assert await server.answering(WORKERS)
         assert list(deployment.workers()) == [frozen, other]
+
+    server.run(see())
+
+
+def test_a_worker_that_goes_on_by_itself_is_not_said_to_be_frozen(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        actor = server.actor("worker.freeze", index=0)
+        evidence = await actor.apply()
+        deployment.signal(int(evidence["pid"]), signal.SIGCONT)
+        await until(lambda: state(int(evidence["pid"])) != "T", UP_S, "it goes on")
+        proof = await actor.prove()
+        await actor.lift()
+        assert not proof.ok
+        assert proof.evidence["canary"] == "answered"
 
     server.run(see())
 
@@ -98,12 +116,42 @@ def test_a_killed_worker_takes_its_connections_with_it_and_is_replaced(server: S
     async def see() -> None:
         deployment = await server.up()
         master, (killed, other) = deployment.master(), deployment.workers()
-        async with server.pinned() as kept, applied(server.actor("worker.kill", index=0)):
+        async with server.pinned() as kept, applied(server.actor("worker.kill", index=0)) as proof:
+            assert (proof.evidence["clients"], proof.evidence["connected"]) == (1, 0)
             assert await server.ask(kept[killed]) in ("eof", "reset")
             assert await server.ask(kept[other]) == "answered"
         assert await server.answering(WORKERS)
         assert deployment.master() == master
         assert killed not in deployment.workers()
+
+    server.run(see())
+
+
+def test_a_killed_worker_that_nobody_talks_to_is_told_to_a_client_of_ours(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        await until(lambda: set(connections_by_worker(deployment).values()) == {0}, UP_S, "no connection")
+        async with applied(server.actor("worker.kill", index=0)) as proof:
+            assert int(proof.evidence["clients"]) >= 1
+        assert await server.answering(WORKERS)
+
+    server.run(see())
+
+
+def test_a_client_that_is_still_connected_speaks_against_a_kill(server: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        monkeypatch.setattr("harness.faults.kill._NOTICE_S", 1.0)
+        async with server.pinned():
+            other = deployment.workers()[1]
+            actor = server.actor("worker.kill", index=0)
+            assert isinstance(actor, Kill)
+            await actor.apply()
+            actor.clients |= other_ends(deployment, other)
+            proof = await actor.prove()
+            assert not proof.ok
+            assert (proof.evidence["gone"], proof.evidence["connected"]) == (True, 1)
+        assert await server.answering(WORKERS)
 
     server.run(see())
 
@@ -213,7 +261,9 @@ def test_a_server_that_is_asked_to_end_answers_what_it_has_and_is_gone(server: S
         writer.write(b"ok")
         async with asyncio.timeout(UP_S):
             assert b" 201 " in await reader.readline()
-            assert (await proving).ok
+            proof = await proving
+        assert proof.ok
+        assert proof.evidence["beside_the_proxy"] == "refused"
         writer.close()
         await actor.lift()
         assert deployment.exit_code == 0
@@ -282,7 +332,8 @@ def test_a_killed_supervisor_is_gone_and_what_it_leaves_is_found(server: Stand) 
     async def see() -> None:
         deployment = await server.up()
         workers = list(deployment.workers())
-        async with applied(server.actor("server.kill")):
+        async with applied(server.actor("server.kill")) as proof:
+            assert proof.evidence["workers_that_lost_it"] == WORKERS
             assert deployment.exit_code == -9
             assert list(deployment.leftovers()) == sorted(workers), "Uvicorn's workers go on without Gunicorn (F09)"
         await deployment.kill()

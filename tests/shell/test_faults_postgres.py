@@ -119,7 +119,11 @@ def test_read_only_cuts_open_sessions_and_lets_new_ones_read(faults: Scene) -> N
     async def see() -> None:
         await make_table(faults)
         before = await faults.session()
-        async with applied(faults.actor("db.read-only")):
+        never = await faults.actor("db.read-only").prove()
+        assert not never.ok
+        assert never.evidence["catalogue"] == "nothing of default_transaction_read_only"
+        async with applied(faults.actor("db.read-only")) as proof:
+            assert proof.evidence["catalogue"] == "default_transaction_read_only=on"
             assert await becomes_true(before.is_closed, 20)
             during = await faults.session()
             assert await during.fetchval("SELECT count(*) FROM busy") >= 100

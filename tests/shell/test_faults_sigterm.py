@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import cast
 
 import pytest
 
-from harness.deployment import Deployment
+from harness.deployment import Address, Deployment
 from harness.faults.fault import Proof
 from harness.faults.sigterm import Sigterm
+from harness.system.ports import Ports
 
 pytestmark = pytest.mark.real
 
@@ -27,9 +29,10 @@ CHILD = "import signal, time; {}; print('set', flush=True); [time.sleep(0.1) for
 
 @dataclass
 class OneProcess:
-    """As much of a deployment as the fault asks."""
+    """As much of a deployment as the fault asks. Nobody listens on its port, or somebody else does."""
 
     child: subprocess.Popen[bytes]
+    address: Address
 
     def master(self) -> int:
         return self.child.pid if self.child.poll() is None else -1
@@ -39,12 +42,12 @@ class OneProcess:
 
 
 @contextmanager
-def server(what: str) -> Iterator[OneProcess]:
+def server(what: str, port: int) -> Iterator[OneProcess]:
     child = subprocess.Popen([sys.executable, "-c", CHILD.format(SETTINGS[what])], stdout=subprocess.PIPE)
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == b"set\n"
-        yield OneProcess(child)
+        yield OneProcess(child, Address("127.0.0.1", port))
     finally:
         child.kill()
         child.communicate()
@@ -68,7 +71,15 @@ def asked(deployment: OneProcess, notice_s: float) -> Proof:
     ],
 )
 def test_the_signal_is_proven_by_the_end_or_by_the_kernel(what: str, notice_s: float, ok: bool, why: str) -> None:
-    with server(what) as deployment:
+    with server(what, Ports().take()) as deployment:
         proof = asked(deployment, notice_s)
     assert proof.ok == ok
     assert why in proof.why
+    assert "its port “refused” a connection" in proof.why
+
+
+def test_a_port_that_is_still_open_after_the_end_is_told_and_is_for_the_checks() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, server("ends", other.getsockname()[1]) as deployment:
+        proof = asked(deployment, 30.0)
+    assert proof.ok
+    assert proof.evidence["beside_the_proxy"] == "accepted"
