@@ -50,7 +50,8 @@ class Programmed:
             sent, reply = sent + 1, await fetch(self.link, self._path, timeout_s=self.canary_s)
             met = self.shows(reply, self._before)
         spoiled = await self._spoiled()
-        why = f"Canary {sent} through the {self.link.name} proxy was {reply.told}; the stub counts {spoiled} so far."
+        told = f"{reply.told} within {reply.took_ms:.0f} ms" if reply.status else reply.told
+        why = f"Canary {sent} through the {self.link.name} proxy was {told}; the stub counts {spoiled} so far."
         evidence: Evidence = {"canaries": sent, "canary": reply.told, "canary_ms": reply.took_ms, "counted": spoiled}
         return Proof(met and spoiled > 0, why, evidence)
 
