@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.ledger import Entry, is_live, is_of_this_machine, open_entries, state_dir
+from harness.system.cpu_group import remove_of_run
 from harness.system.mounts import unmount
 from harness.system.proc import Stat, all_stats, descendants, is_same
 from harness.system.process import marked
@@ -75,6 +76,7 @@ def heal(path: Path, *, deadline_s: float = 4.0) -> Healed:
     ended, alive = _end_processes(entries, token, deadline_s) if is_of_this_machine(path) else ([], [])
     _unmount(entries)
     folders, left = _remove_folders(entries)
+    left += _remove_groups(entries, token)
     left += [f"process {stat.pid} ({_name(stat, entries)})" for stat in alive]
     if not left:
         path.unlink(missing_ok=True)
@@ -137,6 +139,12 @@ def _unmount(entries: list[Entry]) -> None:
         path = Path(entry.text("path"))
         if entry.what == "mount" and path.is_absolute() and path.parent.name.startswith("shakedown-"):
             unmount(path)
+
+
+def _remove_groups(entries: list[Entry], token: str) -> list[str]:
+    """Control groups of ours; what lives in one goes back to the group above it. Those that stay are returned."""
+    paths = [Path(entry.text("path")) for entry in entries if entry.what == "cpu-group"]
+    return [f"control group {path}" for path in paths if not remove_of_run(path, token)]
 
 
 def _remove_folders(entries: list[Entry]) -> tuple[list[str], list[str]]:

@@ -21,6 +21,7 @@ from harness.parts.postgres_binaries import embedded_bin, installed_bin
 from harness.parts.toxiproxy_binary import find_toxiproxy
 from harness.probes.stack import find_py_spy
 from harness.system.borrowed import why_not_borrow
+from harness.system.cpu_group import why_not_quota
 from harness.system.held_threads import why_not_trace
 from harness.system.ports import Ports
 
@@ -113,6 +114,12 @@ def _pidfd_getfd() -> Finding:
     return Finding("pidfd_getfd", "absent" if why else "ok", why or "a connection of the proxy can be touched", how)
 
 
+def _cpu_quota() -> Finding:
+    why = why_not_quota()
+    how = "worker.cpu-quota does not apply; worker.cpu does" if why else ""
+    return Finding("cpu quota", "absent" if why else "ok", why or "a worker can be given one", how)
+
+
 def _pressure() -> Finding:
     readable = Path("/proc/pressure/cpu").exists()
     how = "" if readable else "the kernel has no pressure figures; loop lag and control decide alone"
@@ -131,6 +138,7 @@ _EXAMS: tuple[Callable[[], Finding], ...] = (
     _pressure,
     _ptrace,
     _pidfd_getfd,
+    _cpu_quota,
 )
 _MARK = {"ok": "✔", "missing": "✖", "absent": "-"}
 

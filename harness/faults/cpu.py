@@ -1,15 +1,14 @@
 """Starve one worker of CPU: all of its threads stand still for a share of each short period (SIGSTOP and SIGCONT).
 
-So does the CPU quota of a container: a slice of each period, then a pause. Unlike a quota it pauses a worker that asks
-for nothing, too. A quota proper needs a control group that may be written and would outlive a run that is killed, and
-programs that compete for the CPU would hurt the siblings and the load's engine as well. Supervisors that take a slow
-worker for a dead one show here (F06).
+So does a CPU quota: a slice of each period, then a pause. Unlike a quota (`cpu-quota`) it pauses a worker that asks for
+nothing, too, and needs nothing of the machine: prefer it where the pause itself is the question, or no control group
+may be made. Programs that compete for the CPU would hurt the siblings and the load's engine as well. Supervisors that
+take a slow worker for a dead one show here (F06).
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from signal import SIGCONT, SIGSTOP
 
@@ -57,7 +56,7 @@ class Starve:
         if self.worker is None or self.pins is None:
             return Proof(False, "No worker was starved.")
         period_s = self.stopped_s + self.running_s
-        asking = asyncio.create_task(self._slowest_ms(self.pins, max(_PROOF_S, 3 * period_s)))
+        asking = asyncio.create_task(self.pins.slowest_ms(max(_PROOF_S, 3 * period_s), _ANSWER_S))
         looks: list[bool] = []
         while not asking.done():
             stat = read_stat(self.worker.pid)
@@ -70,16 +69,6 @@ class Starve:
         )
         bites = share >= 0.7 * self.stopped_s / period_s and slowest_ms >= 700 * self.stopped_s
         return Proof(bites, why, {"stopped_share": round(share, 2), "canary_slowest_ms": slowest_ms})
-
-    async def _slowest_ms(self, pins: Pins, for_s: float) -> float:
-        """Asked again and again, so that pauses are met; −1 where it was not answered."""
-        end, slowest_s = time.monotonic() + for_s, 0.0
-        while (began := time.monotonic()) < end:
-            answer = await pins.ask_one(pins.hurt, _ANSWER_S)
-            if answer is None or answer.outcome != "answered":
-                return -1.0
-            slowest_s = max(slowest_s, time.monotonic() - began)
-        return round(slowest_s * 1000, 1)
 
     async def lift(self) -> Evidence:
         if self.pins is not None:

@@ -7,6 +7,7 @@ itself, past the proxy, and ask its liveness path.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from harness.deployment import Deployment
@@ -70,6 +71,16 @@ class Pins:
         if connection is None:
             return None
         return await connection.ask(request or get_request(self.deployment.address, self.path), timeout_s)
+
+    async def slowest_ms(self, for_s: float, timeout_s: float) -> float:
+        """Of the hurt worker's answers, asked again and again, so that pauses are met; −1 where one did not come."""
+        end, slowest_s = time.monotonic() + for_s, 0.0
+        while (began := time.monotonic()) < end:
+            answer = await self.ask_one(self.hurt, timeout_s)
+            if answer is None or answer.outcome != "answered":
+                return -1.0
+            slowest_s = max(slowest_s, time.monotonic() - began)
+        return round(slowest_s * 1000, 1)
 
     def close(self) -> None:
         for connection in self.connections.values():

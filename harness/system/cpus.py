@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_GROUPS = Path("/sys/fs/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cpus(pid: int) -> float:
@@ -17,8 +17,9 @@ def usable_cpus(pid: int) -> float:
     return min([allowed, *_quotas(pid)])
 
 
-def _quotas(pid: int) -> list[float]:
-    """Of the process's groups and all above them, in either version of control groups."""
+def cpu_folders(pid: int) -> list[tuple[int, list[Path]]]:
+    """The version of control groups, and the folders of the process's own group and all above it. It may be in both
+    versions, and then the CPU is with the first."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
@@ -27,10 +28,19 @@ def _quotas(pid: int) -> list[float]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            found += [read_max(_text(folder / "cpu.max")) for folder in _upwards(_GROUPS, path)]
+            found.append((2, _upwards(GROUPS, path)))
         elif "cpu" in controllers.split(","):
-            folders = _upwards(_GROUPS / "cpu", path)
+            found.append((1, _upwards(GROUPS / "cpu", path)))
+    return sorted(found)
+
+
+def _quotas(pid: int) -> list[float]:
+    found = []
+    for version, folders in cpu_folders(pid):
+        if version == 1:
             found += [read_cfs(_text(f / "cpu.cfs_quota_us"), _text(f / "cpu.cfs_period_us")) for f in folders]
+        else:
+            found += [read_max(_text(folder / "cpu.max")) for folder in folders]
     return [quota for quota in found if quota is not None]
 
 

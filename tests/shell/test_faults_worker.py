@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,14 +15,16 @@ from parts_rig import until
 from probe_rig import HERE, Served
 
 from harness.deployment import Address
-from harness.faults import spec_of
+from harness.faults import spec_of, unable
 from harness.faults.fault import Actor, Link
 from harness.faults.pins import Pins
+from harness.ledger import open_entries
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
 from harness.model.target import Scalar
 from harness.probes.http import Answer
 from harness.probes.owners import answer_by_each_worker
+from harness.system.cpu_group import why_not_quota
 from harness.system.ports import Ports
 from harness.system.proc import Stat, read_stat, thread_states
 from harness.system.process import clean_env
@@ -119,6 +122,97 @@ def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(fault
     faults.run(see())
 
 
+async def answers_and_cpu(pins: Pins, pid: int, for_s: float = 1.0) -> tuple[int, float]:
+    """How many answers came to one who asks without a pause, and the worker's share of a CPU meanwhile."""
+    began, cpu_s, count = time.monotonic(), cpu_of(pid), 0
+    while time.monotonic() - began < for_s:
+        answer = await pins.ask_one(pid, 20, asked("/"))
+        assert answer is not None
+        assert answer.good
+        count += 1
+    return count, (cpu_of(pid) - cpu_s) / (time.monotonic() - began)
+
+
+async def is_behind(pins: Pins, slowed: int, whole: int) -> bool:
+    """The slowed one never has much more than its quota; the other has much more, unless others keep the CPUs busy."""
+    for _ in range(10):
+        ours, theirs = await asyncio.gather(answers_and_cpu(pins, slowed), answers_and_cpu(pins, whole))
+        assert ours[1] < 0.25
+        if theirs[0] > 3 * ours[0]:
+            return True
+    return False
+
+
+def cpu_of(pid: int) -> float:
+    stat = read_stat(pid)
+    assert stat is not None
+    return stat.cpu_s
+
+
+def groups_of(pid: int) -> set[str]:
+    """Of each of its threads."""
+    return {path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/cgroup")}
+
+
+def test_a_worker_under_a_quota_gets_that_much_cpu_and_its_sibling_all_it_wants(faults: Scene, served: Served) -> None:
+    if why := why_not_quota():
+        assert unable([FaultUse("worker.cpu-quota")]) == {"worker.cpu-quota": why}
+        return
+
+    async def see() -> None:
+        first, second = served.workers()
+        before, ledger = groups_of(first), faults.stage.spawner.ledger
+        async with pinned(served) as pins:
+            assert (await pins.ask_one(first, 20, asked("/thread"))) is not None  # it has more threads than one
+            async with applied(actor(faults, served, "worker.cpu-quota", quota_percent=10)):
+                (inside,) = groups_of(first)
+                assert f"/shakedown-{ledger.token}-{first}\n" in inside
+                assert groups_of(second) == before
+                assert await is_behind(pins, first, second)
+            assert await pins.ask(20) == ("answered", "answered")
+        assert groups_of(first) == before
+        assert "cpu-group" not in {entry.what for entry in open_entries(ledger.path)}
+
+    faults.run(see())
+
+
+def test_a_quota_goes_with_a_worker_that_is_replaced(faults: Scene, served: Served) -> None:
+    if why_not_quota():
+        return
+
+    async def see() -> None:
+        first = served.workers()[0]
+        quota = actor(faults, served, "worker.cpu-quota")
+        assert (await quota.apply())["confined"]
+        served.signal(first, 9)
+        await until(lambda: first not in served.workers(), 20, "it is gone")
+        proof = await quota.prove()
+        assert not proof.ok
+        assert proof.why.endswith("The worker has ended meanwhile.")
+        lifted = await quota.lift()
+        assert (lifted["replaced"], lifted["removed"]) == (True, True)
+        assert len(await answer_by_each_worker(served, "/part", 2, 30)) == 2
+
+    faults.run(see())
+
+
+def test_a_quota_that_is_refused_is_told_and_leaves_nothing(
+    faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.system.cpu_group.cpu_folders", lambda _: [])
+
+    async def see() -> None:
+        refused = actor(faults, served, "worker.cpu-quota")
+        assert not (await refused.apply())["confined"]
+        proof = await refused.prove()
+        assert not proof.ok
+        assert "no control groups that count the CPU" in proof.why
+        assert await refused.lift() == {}
+
+    faults.run(see())
+    assert "no control groups" in unable([FaultUse("worker.cpu-quota")])["worker.cpu-quota"]
+
+
 @pytest.mark.parametrize(("id", "path"), [("worker.pool", "/part"), ("worker.threads", "/thread")])
 def test_a_used_up_pool_keeps_this_workers_requests_and_no_others(
     faults: Scene, served: Served, id: str, path: str
@@ -194,7 +288,7 @@ def rss_mb(pid: int) -> float:
     return stat.rss_bytes / 2**20
 
 
-@pytest.mark.parametrize("id", ["worker.cpu", "worker.pool", "worker.threads", "worker.memory"])
+@pytest.mark.parametrize("id", ["worker.cpu", "worker.cpu-quota", "worker.pool", "worker.threads", "worker.memory"])
 def test_a_lift_may_come_first_and_proves_nothing(faults: Scene, served: Served, id: str) -> None:
     async def see() -> None:
         never = actor(faults, served, id)
