@@ -134,11 +134,11 @@ async def answers_and_cpu(pins: Pins, pid: int, for_s: float = 1.0) -> tuple[int
 
 
 async def is_behind(pins: Pins, slowed: int, whole: int) -> bool:
-    """The slowed one never has much more than its quota; the other has much more, unless others keep the CPUs busy."""
+    """The slowed one has never much more than its 4 %. The other has more where others leave it any: tried again."""
     for _ in range(10):
         ours, theirs = await asyncio.gather(answers_and_cpu(pins, slowed), answers_and_cpu(pins, whole))
-        assert ours[1] < 0.25
-        if theirs[0] > 3 * ours[0]:
+        assert ours[1] < 0.12
+        if theirs[0] > 2 * ours[0]:
             return True
     return False
 
@@ -164,7 +164,7 @@ def test_a_worker_under_a_quota_gets_that_much_cpu_and_its_sibling_all_it_wants(
         before, ledger = groups_of(first), faults.stage.spawner.ledger
         async with pinned(served) as pins:
             assert (await pins.ask_one(first, 20, asked("/thread"))) is not None  # it has more threads than one
-            async with applied(actor(faults, served, "worker.cpu-quota", quota_percent=10)):
+            async with applied(actor(faults, served, "worker.cpu-quota", quota_percent=4)):
                 (inside,) = groups_of(first)
                 assert f"/shakedown-{ledger.token}-{first}\n" in inside
                 assert groups_of(second) == before
