@@ -65,4 +65,6 @@ def _move(move: Moved) -> dict[str, object]:
             for value, score in move.tried.items()
         ],
         "hangs": move.hangs,
+        "rival": move.rival,
+        "traded": move.traded or None,
     }

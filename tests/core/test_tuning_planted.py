@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from test_tuned import FACTS, Deployments, never
@@ -69,8 +70,8 @@ def tuned(planted: Planted, seed: int, used_up: float, searches: int = 99) -> Tu
     return TuneView(told, tuple(deployments.seen), deployments.asked, Slo())
 
 
-def document(view: TuneView) -> dict[str, object]:
-    found: dict[str, object] = json.loads(json.dumps(tune_document(RunView("runs/x", "app", FACTS, ()), view)))
+def document(view: TuneView) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(tune_document(RunView("runs/x", "app", FACTS, ()), view)))
     return found
 
 
@@ -99,6 +100,8 @@ def test_what_was_kept_is_said(app: str, key: str, kept: int, rival: int) -> Non
     name = f"target.env.{key}" if key else "target.workers"
     move = next(each for each in view.moves if each.lever.key == name)
     assert (move.after, move.rival) == (kept, rival)
+    (lever,) = (each for each in document(view)["levers"] if each["key"] == name)
+    assert (lever["after"], lever["rival"], lever["traded"]) == (kept, rival, None)
     assert f"kept at {kept}: this machine cannot tell {rival} from {kept}" in move.hangs
     assert f"kept, for {rival} cannot be told from it" in tune_text(view, "runs/x", "app")
     setting = next(each for each in view.tuned.recommendation.settings if each.key == name)
