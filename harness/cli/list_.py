@@ -49,7 +49,8 @@ def _faults() -> list[Row]:
             for p in spec.parameters
         ]
         choices = [
-            {"name": c.name, "default": c.default, "accepted": list(c.accepted), "help": c.help} for c in spec.choices
+            {"name": c.name, "default": c.default, "accepted": list(c.accepted), "takes": c.takes, "help": c.help}
+            for c in spec.choices
         ]
         where = _ON[spec.on]
         named = f"{{{where}}}" if "," in where or where == "NAME" else where
@@ -115,5 +116,5 @@ def _parameters(row: Row) -> list[str]:
 
 
 def _word(choice: dict[str, Any]) -> str:
-    accepted = ", ".join(choice["accepted"]) or "any text"
-    return f"{choice['name']} = {choice['default']} ({accepted}): {choice['help']}"
+    default = choice["default"] or "unset"
+    return f"{choice['name']} = {default} ({choice['takes']}): {choice['help']}"

@@ -59,6 +59,7 @@ from harness.faults import (
     wrong_body,
 )
 from harness.faults.fault import FaultSpec
+from harness.faults.other_words import OTHER_WORDS
 from harness.model.scenario import FaultUse
 
 FAULTS: tuple[FaultSpec, ...] = (
@@ -133,6 +134,13 @@ def _kind(what: str, part_kind: str | None) -> tuple[str, ...]:
     return {"ingress": ("link",), "postgres": ("link", "postgres")}.get(what, ("link", "http", "postgres"))
 
 
+def _hint(use: FaultUse, known: list[str]) -> str:
+    """What was perhaps meant: a fault that goes by another word elsewhere, or one that is spelt alike."""
+    also = (meant for meant in OTHER_WORDS.get(use.name.replace("_", "-"), ()) if meant.split(" ")[0] in known)
+    near = next(also, None) or next(iter(difflib.get_close_matches(use.name, known, 1)), None)
+    return f" Did you mean {use.what}.{near}?" if near else ""
+
+
 def spec_of(use: FaultUse, part_kind: str | None = None) -> FaultSpec:
     """The spec that an id names, its parameters checked; UsageError with what is accepted.
 
@@ -144,6 +152,5 @@ def spec_of(use: FaultUse, part_kind: str | None = None) -> FaultSpec:
             spec.check(use)
             return spec
     known = [spec.name for spec in FAULTS if spec.on in kinds]
-    near = difflib.get_close_matches(use.name, known, 1)
-    hint = f" Did you mean {use.what}.{near[0]}?" if near else ""
+    hint = _hint(use, known)
     raise UsageError(f"There is no fault {use.id!r}.{hint} {use.what} takes: {', '.join(known)}.")

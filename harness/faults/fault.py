@@ -119,13 +119,22 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A word that a fault takes: one of `accepted`, or where that is empty a text that fits `pattern`."""
+    """A word that a fault takes: one of `accepted`, or where that is empty a text that fits `pattern`.
+
+    `in_words` says for people what the pattern takes.
+    """
 
     name: str
     default: str
     help: str
     accepted: tuple[str, ...] = ()
     pattern: str = ".*"
+    in_words: str = "any text"
+
+    @property
+    def takes(self) -> str:
+        """What is accepted, for a list or a table."""
+        return ", ".join(self.accepted) or self.in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +186,5 @@ def _check_word(use: FaultUse, choice: Choice, given: Scalar) -> None:
         given in choice.accepted if choice.accepted else re.fullmatch(choice.pattern, given) is not None
     )
     if not fits:
-        accepted = " or ".join(f'"{word}"' for word in choice.accepted) or f"a text that says {choice.help}"
+        accepted = " or ".join(f'"{word}"' for word in choice.accepted) or choice.in_words
         raise UsageError(f"{use.id}: {choice.name} must be {accepted}, not {given!r}.")

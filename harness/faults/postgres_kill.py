@@ -1,7 +1,7 @@
 """Kill PostgreSQL: SIGKILL to all of its processes, as when its machine loses power; crash recovery at the lift.
 
 Sessions break off without a message. What was acknowledged must be there afterwards: the server is durable, so what is
-missing then the service lost (F52).
+missing then the service lost (F62).
 """
 
 from __future__ import annotations

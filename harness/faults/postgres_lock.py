@@ -105,5 +105,13 @@ FAULT = FaultSpec(
     on="postgres",
     does="a session of ours holds a table of the app in ACCESS EXCLUSIVE mode",
     build=_build,
-    choices=(Choice("table", "", "which table; unset: the one that is written most, then read most", pattern=".+"),),
+    choices=(
+        Choice(
+            "table",
+            "",
+            "which table; unset: the one that is written most, then read most",
+            pattern=".+",
+            in_words="the name of a table of the app",
+        ),
+    ),
 )

@@ -15,7 +15,13 @@ from harness.faults.fetch import Reply, fetch
 from harness.model.scenario import FaultUse
 from harness.parts.stub import Behaviour, Counts, Stub
 
-PATH = Choice("path", "*", "which paths, from the / on; a * at the end stands for any rest", pattern=r"\*|/[!-~]*")
+PATH = Choice(
+    "path",
+    "*",
+    "which paths; a * at the end stands for any rest",
+    pattern=r"\*|/[!-~]*",
+    in_words="* or a path from the / on",
+)
 SHARE = Parameter("share_percent", 100, 10, 100, "of the requests, drawn with the trial's seed")
 
 _CANARIES = 100

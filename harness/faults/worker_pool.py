@@ -149,6 +149,13 @@ FAULT = FaultSpec(
     does="what a part says on this worker's connections to it never arrives, so that its pool is full",
     build=_build,
     parameters=(INDEX,),
-    choices=(Choice("part", "", "which part; none: the first PostgreSQL, else the first part"),),
+    choices=(
+        Choice(
+            "part",
+            "",
+            "which part; unset: the first PostgreSQL, else the first part",
+            in_words="the name of a part of the target",
+        ),
+    ),
     unable=borrowed.why_not_borrow,
 )

@@ -158,7 +158,7 @@ def test_faults_are_told_as_they_are() -> None:
             ON[spec.on],
             spec.does,
             [(p.name, f"{p.default:.0f}", f"{p.low:.0f}", f"{p.high:.0f}") for p in spec.parameters],
-            [(c.name, c.default, ", ".join(c.accepted) or "any text") for c in spec.choices],
+            [(c.name, c.default, c.takes) for c in spec.choices],
         )
         for spec in FAULTS
     ]
