@@ -20,7 +20,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         use,
         stage,
         Behaviour(FAULT.word(use, "path"), latency_ms=latency_ms, share=share),
-        shows=lambda reply, _: reply.status > 0 and reply.first_ms >= 0.9 * latency_ms,
+        shows=lambda reply, before: reply.status > 0 and reply.first_ms >= before.first_ms + 0.9 * latency_ms,
         count=lambda counts: counts.slowed,
         canary_s=latency_ms / 1000 + _ANSWER_S,
     )

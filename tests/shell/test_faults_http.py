@@ -45,6 +45,32 @@ def test_slow_hits_its_share_of_its_path_and_no_other(faults: Scene) -> None:
     faults.run(see())
 
 
+def test_slow_is_proven_by_a_canary_that_the_stub_slowed_not_by_one_that_was_late_by_itself(faults: Scene) -> None:
+    async def see() -> None:
+        # Drawn are calls of /a alone: what the other one asks is not among them.
+        slow = faults.actor("rates.slow", latency_ms=1, share_percent=10, path="/a")
+        late = faults.actor("rates.latency", latency_ms=10)
+        never = await slow.prove()
+        assert (never.ok, never.evidence) == (False, {})
+        await slow.apply()
+        await late.apply()
+        try:
+            proof = await slow.prove()
+            assert proof.ok, proof
+            assert int(proof.evidence["canaries"]) > 1, "the first one is not drawn with this seed"
+            assert proof.evidence["counted"] == 1
+            await slow.lift()
+            proof = await slow.prove()
+            assert not proof.ok
+            assert (proof.evidence["canaries"], proof.evidence["counted"]) == (100, 1)
+        finally:
+            await late.lift()
+            await slow.lift()
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
 def test_error_hits_its_share_of_its_path_and_no_other(faults: Scene) -> None:
     async def see() -> None:
         link = faults.link("rates")
