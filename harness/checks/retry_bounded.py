@@ -5,8 +5,9 @@ meanwhile. Nobody sees it in the answers, so it is counted at the other end. At 
 the baseline says how many a request makes when all is well. At a refused link the kernel counts the attempts to
 connect; there a request that tries once makes one. The limit of 4 times that (`retry_ratio`) lets three retries pass,
 which backoff and a deadline usually hold it to. Beside requests, two attempts a second of each worker are let pass at a
-refused link, for a readiness that asks each half second, and two calls at the stub, for the canary of the fault itself.
-Cached calls count as one for each request.
+refused link, for a readiness that asks each half second, and at the stub the canaries of the fault itself, as many as
+its evidence says: a fault on a share of the calls is looked for with up to a hundred. Cached calls count as one for
+each request.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from .facts.troubles import Trouble, resolve, troubles, uses_on_parts
 NAME = "retry-bounded"
 _MIN_REQUESTS = 10
 _BACKGROUND_PER_S = 2.0  # of each worker
-_CANARIES = 2
 _REFUSED = "refuse"
 # Under these a call still reaches the stub, so each one is counted there.
 _HEARD = frozenset(
@@ -131,7 +131,13 @@ def _calls(record: TrialRecord, trouble: Trouble) -> Count | str:
     if requests < _MIN_REQUESTS:
         return f"only {requests} requests needed {trouble.what} during the fault; {_MIN_REQUESTS} are needed"
     seconds = (last.sent_ns - first.sent_ns) / 1e9
-    return Count(trouble.what, "calls", last.via_proxy - first.via_proxy, requests, usual, _CANARIES, seconds)
+    return Count(trouble.what, "calls", last.via_proxy - first.via_proxy, requests, usual, _canaries(trouble), seconds)
+
+
+def _canaries(trouble: Trouble) -> int:
+    """Calls of our own; one each time that something was done where the evidence does not say, as in older records."""
+    told = [seen.evidence.get("canaries") for seen in (trouble.applied, *trouble.proofs)]
+    return sum(count if isinstance(count, int) else 1 for count in told)
 
 
 def _attempts(record: TrialRecord, trouble: Trouble) -> Count | str:

@@ -31,7 +31,7 @@ class Latency:
         self._before_ms = await canary.quickest_ms(self.link)
         attributes = {"latency": self.latency_ms, "jitter": self.jitter_ms}
         await self.toxiproxy.add(self.link.proxy, Toxic(_NAME, "latency", "downstream", attributes))
-        return {"latency_ms": self.latency_ms, "jitter_ms": self.jitter_ms}
+        return {"latency_ms": self.latency_ms, "jitter_ms": self.jitter_ms, "canaries": canary.BEFORE}
 
     async def prove(self) -> Proof:
         """Under jitter one canary shows little, so there are several at once: late enough, and unlike each other."""
@@ -44,10 +44,15 @@ class Latency:
         answered = all(echo.outcome == "answered" for echo in echoes)
         late = added >= 0.9 * self.latency_ms and spread >= 0.2 * self.jitter_ms
         outcomes = " ".join(sorted({echo.outcome for echo in echoes}))
-        evidence: Evidence = {"toxic_read_back": present, "canary": outcomes, "canary_added_ms": added}
+        evidence: Evidence = {
+            "toxic_read_back": present,
+            "canaries": count,
+            "canary": outcomes,
+            "canary_added_ms": added,
+        }
         why = f"A canary through the {self.link.name} proxy took {added:g} ms longer than before."
         if self.jitter_ms:
-            evidence = {**evidence, "canaries": count, "canary_spread_ms": spread}
+            evidence = {**evidence, "canary_spread_ms": spread}
             why = f"{count} canaries through the {self.link.name} proxy took up to {added:g} ms longer than before."
         return Proof(present and answered and late, why, evidence)
 

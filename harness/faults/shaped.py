@@ -33,7 +33,7 @@ class Shaped:
         for stream in _DIRECTIONS:
             toxic = Toxic(f"shakedown_{self.type}_{stream}", self.type, stream, self.attributes)
             await self.toxiproxy.add(self.link.proxy, toxic)
-        return self.parameters
+        return {**self.parameters, "canaries": canary.BEFORE}
 
     async def prove(self) -> Proof:
         """Nine tenths of the cost must be seen: timers of the proxy and of ours round a little.
@@ -48,6 +48,7 @@ class Shaped:
         bites = len(toxics) == len(_DIRECTIONS) and echo.outcome == "answered" and late
         evidence: Evidence = {
             "toxics_read_back": len(toxics),
+            "canaries": 1,
             "canary": echo.outcome,
             "canary_bytes": self.load_bytes,
             "canary_added_ms": added,

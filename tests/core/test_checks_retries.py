@@ -52,6 +52,20 @@ def test_calls_are_compared_with_those_of_the_baseline(each: float, usual: float
         assert "circuit breaker" in verdict.advice
 
 
+@pytest.mark.parametrize(("told", "outcome"), [(40, "pass"), (20, "fail")])
+def test_canaries_of_the_fault_itself_are_no_retries(told: int, outcome: str) -> None:
+    """Beside 4 calls for each of the requests came some forty of ours."""
+    record = called(SLOW, 4 + 36 / (QUOTES_RPS * SLOW.faults_end_s))
+    seen = tuple(
+        replace(here, evidence={"canaries": 3 if here.action == "apply" else told})
+        if isinstance(here, FaultChanged) and here.action in ("apply", "prove")
+        else here
+        for here in record.observations
+    )
+    verdict = verdict_of(replace(record, observations=seen), NAME)
+    assert verdict.verdict == outcome, verdict.why
+
+
 def test_a_breaker_that_stops_calling_passes() -> None:
     assert verdict_of(called(SLOW, 0.1), NAME).verdict == "pass"
 
