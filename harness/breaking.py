@@ -57,13 +57,20 @@ class Breaking:
             await self._change(use, "lift", _done(actor.lift))
 
     async def begin_all(self, stage: Stage) -> None:
-        """Apply every fault of a scenario that ends the server. Their proofs come by themselves; `mend` lifts them."""
-        for use in self._trial.scenario.faults:
-            actor = self._actor(use, stage)
-            if not has_trait(use.id, "final"):
-                self._left.append((use, actor))
+        """Apply every fault of a scenario that ends the server; that one last, when the others have been seen to bite.
+
+        Its own proof comes by itself; `mend` lifts the others.
+        """
+        acts = [(use, self._actor(use, stage)) for use in self._trial.scenario.faults]
+        beside = [(use, actor) for use, actor in acts if not has_trait(use.id, "final")]
+        for use, actor in beside:
+            self._left.append((use, actor))
             await self._apply(use, actor)
-            self.proofs.append(asyncio.create_task(self._prove(use, actor)))
+        await asyncio.gather(*(self._prove(use, actor) for use, actor in beside))
+        for use, actor in acts:
+            if has_trait(use.id, "final"):
+                await self._apply(use, actor)
+                self.proofs.append(asyncio.create_task(self._prove(use, actor)))
 
     async def mend(self) -> None:
         """Lift what was broken beside the end of the server: the ledger is read from a database that is well."""

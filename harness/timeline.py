@@ -5,8 +5,9 @@
                                     apply  prove            lift
 
 A fault that is over at once is lifted with its phase: nothing may be left. A scenario whose fault ends the server
-(`server.sigterm`) has no fault and recovery phase: all of its faults are applied at the beginning of the drain, and
-what can be lifted is, when the server has gone. Times after the lift are limits: the recovery ends when it is seen.
+(`server.sigterm`) has no fault and recovery phase: all of its faults are applied at the beginning of the drain, that
+one when the others have been seen to bite, and what can be lifted is, when the server has gone. Times after the lift
+are limits: the recovery ends when it is seen.
 """
 
 from __future__ import annotations

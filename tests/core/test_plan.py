@@ -171,7 +171,7 @@ def test_the_estimate_is_the_sum_of_the_trials(target_of):
     assert found.estimate_s == sum(trial.estimate_s for trial in found.trials) > 30
 
 
-@pytest.mark.parametrize(("suite", "most_s"), [("quick", 300), ("nightly", 1800)])
+@pytest.mark.parametrize(("suite", "most_s"), [("quick", 300), ("nightly", 2100)])
 def test_a_suite_takes_no_longer_on_the_reference_api_than_its_page_says(suite, most_s):
     """docs/nightly.md: a pipeline waits for `quick`, and `nightly` is to be over long before the morning."""
     chosen = [scenario for scenario in SCENARIOS if scenario.name in SUITES[suite]]
