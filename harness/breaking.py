@@ -1,15 +1,17 @@
 """The faults of a trial: each applied, proved and lifted at its time, and written down.
 
-    at_s ─▶ apply ─▶ PROVE_AFTER_S ─▶ prove ─ ─ ─ for_s ─▶ lift        whatever comes between, the lift is tried
+    at_s ─▶ apply ─┬─▶ a moment ─▶ prove ─┐
+                   └─▶ for_s ─────────────┴─▶ lift        whatever comes between, the lift is tried
 
+What an apply takes is not taken off the fault's length, and a proof that has begun is heard to its end. So one may come
+later than planned, and whoever needs the same thing after it waits.
 Where one of them ends the server, all begin with the drain, and what can be lifted is when the server has gone.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -22,6 +24,7 @@ from harness.model.fault_traits import has_trait
 from harness.model.observation import FaultChanged
 from harness.model.scenario import FaultUse
 from harness.model.trial import Trial
+from harness.overlaps import contend
 from harness.parts.toxiproxy_calls import Wedged
 from harness.probes.watch import Emit
 from harness.system.clock import Clock
@@ -39,17 +42,35 @@ class Breaking:
         """From the first one's beginning to the last one's lift. `hold` has requests in hand where a server drains."""
         uses = self._trial.scenario.faults
         acts = [(use, self._actor(use, stage), hold() if has_trait(use.id, "drains") else None) for use in uses]
-        await asyncio.gather(*(self.one_fault(use, actor, held) for use, actor, held in acts))
+        lifted = [asyncio.Event() for _ in uses]
 
-    async def one_fault(self, use: FaultUse, actor: Actor, held: HeldRequests | None = None) -> None:
+        async def in_turn(number: int) -> None:
+            use, actor, held = acts[number]
+            try:
+                await self.one_fault(use, actor, held, [lifted[other] for other in self._before(number)])
+            finally:
+                lifted[number].set()
+
+        await asyncio.gather(*map(in_turn, range(len(uses))))
+
+    def _before(self, number: int) -> list[int]:
+        """The faults that begin earlier and own the same thing: they are to be lifted first."""
+        uses, kinds = self._trial.scenario.faults, self._trial.part_kinds
+        when = [(use.at_s, at) for at, use in enumerate(uses)]
+        return [at for at, use in enumerate(uses) if when[at] < when[number] and contend(use, uses[number], kinds)]
+
+    async def one_fault(
+        self, use: FaultUse, actor: Actor, held: HeldRequests | None = None, after: Sequence[asyncio.Event] = ()
+    ) -> None:
         await asyncio.sleep(use.at_s)
-        began = time.monotonic()
+        for lifted in after:
+            await lifted.wait()
         proof: asyncio.Task[None] | None = None
         try:
             await self._apply(use, actor, held)  # what was cut off in the middle of it is lifted too
             proof = asyncio.create_task(self._prove(use, actor))
             end_s = use.for_s if use.for_s is not None else self._trial.scenario.faults_end_s - use.at_s
-            await asyncio.sleep(max(0.0, end_s - (time.monotonic() - began)))
+            await asyncio.sleep(end_s)
             await proof
         finally:
             if proof is not None:
@@ -86,7 +107,7 @@ class Breaking:
         await (apply() if held is None else held.across(apply))
 
     async def _prove(self, use: FaultUse, actor: Actor) -> None:
-        await asyncio.sleep(timeline.PROVE_AFTER_S)
+        await asyncio.sleep(timeline.proved_after_s(use))
         await self._change(use, "prove", actor.prove)
 
     async def _change(
@@ -94,7 +115,7 @@ class Breaking:
     ) -> None:
         """Do it and write it down.
 
-        A proxy that hung is whole again, and a process that has gone is the app's doing: that costs this trial its
+        A proxy that hung answers again, and a process that has gone is the app's doing: that costs this trial its
         worth, and no other.
         """
         sent_ns = self._clock.now_ns()

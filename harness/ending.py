@@ -31,6 +31,7 @@ ACCEPTED_S = 0.35
 REST_S = 0.3
 HELD_PER_WORKER = 2
 HELD_LATENCY_MS = 1000
+_HELD = "held"
 
 
 class HeldRequests:
@@ -53,7 +54,7 @@ class HeldRequests:
             needed = (name for line in self._lines for name in line.needs if name in self._stage.links)
             self._slowed = next(needed, None)
         if self._slowed is not None:
-            toxic = Toxic("held", "latency", "downstream", {"latency": HELD_LATENCY_MS})
+            toxic = Toxic(_HELD, "latency", "downstream", {"latency": HELD_LATENCY_MS})
             with contextlib.suppress(Wedged):  # the trial says so, and is not judged
                 await self._stage.toxiproxy.add(self._stage.links[self._slowed].proxy, toxic)
         self._inflight = await open_in_flight(
@@ -83,7 +84,7 @@ class HeldRequests:
 
     async def release(self) -> None:
         if self._slowed is not None:
-            await self._stage.toxiproxy.heal(self._stage.links[self._slowed].proxy)
+            await self._stage.toxiproxy.lift(self._stage.links[self._slowed].proxy, _HELD)
 
 
 async def end_server(

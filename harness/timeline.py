@@ -63,12 +63,16 @@ def ends_server(scenario: Scenario) -> bool:
 
 
 def _of_fault(scenario: Scenario, start_s: float, index: int, use: FaultUse) -> list[Action]:
-    """The proof comes while the fault is on, early enough for a server that mends it by itself."""
     at_s = start_s + use.at_s
     lift_s = start_s + (scenario.faults_end_s if use.for_s is None else use.end_s)
-    proved_s = at_s + (PROVE_AFTER_S if use.for_s is None else min(PROVE_AFTER_S, use.for_s / 2))
+    proved_s = at_s + proved_after_s(use)
     acts = [Action(at_s, "apply", index=index), Action(proved_s, "prove", index=index)]
     return acts if ends_server(scenario) else [*acts, Action(max(lift_s, proved_s), "lift", index=index)]
+
+
+def proved_after_s(use: FaultUse) -> float:
+    """The proof comes while the fault is on, and early enough for a server that mends it by itself."""
+    return PROVE_AFTER_S if use.for_s is None else min(PROVE_AFTER_S, use.for_s / 2)
 
 
 def length_s(scenario: Scenario) -> float:

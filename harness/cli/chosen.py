@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.faults import spec_of
 from harness.model.scenario import Scenario
 from harness.model.target import Target
+from harness.overlaps import clash
 from harness.plan import Plan
 from harness.scenario_rules import mistakes
 from scenarios import SCENARIOS, SUITES
@@ -68,8 +69,12 @@ def _load_file(path: Path) -> Scenario:
 
 
 def check_faults(planned: Plan, target: Target) -> None:
-    """Every fault is known, its parameters are in bounds, and the part that it hurts is of the right kind."""
+    """Every fault is known, its parameters are in bounds, and the part that it hurts is of the right kind.
+
+    No two that are on at one time own the same thing.
+    """
     declared = {scenario.name for scenario in target.scenarios}
+    kinds = {part.name: part.kind for part in target.parts}
     for trial in planned.trials:
         for use in trial.scenario.faults:
             part = target.part(use.what)
@@ -81,6 +86,9 @@ def check_faults(planned: Plan, target: Target) -> None:
                 raise UsageError(f"{target.source}: scenarios.{trial.scenario.name}.faults: {error}") from error
             if spec.on in ("http", "postgres") and (part is None or part.kind != spec.on):
                 raise UsageError(f"{use.id} needs a part of kind {spec.on}; {use.what} is none.")
+        if why := clash(trial.scenario, kinds):
+            where = f"scenarios.{trial.scenario.name}.faults"
+            raise UsageError(f"{target.source}: {where}: {why}" if trial.scenario.name in declared else why)
 
 
 def name_completions() -> list[str]:

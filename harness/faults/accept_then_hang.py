@@ -49,7 +49,6 @@ class AcceptThenHang:
         lose_nothing(self.toxiproxy, listener_of(self.toxiproxy, self.link))
         await asyncio.sleep(_HANDSHAKE_S)  # whoever was in the handshake has inherited the loss
         lose_nothing(self.toxiproxy, ends_of(self.toxiproxy, self.link).clients)
-        await self.toxiproxy.heal(self.link.proxy)
         return {}
 
 
@@ -62,5 +61,6 @@ FAULT = FaultSpec(
     on="link",
     does="new connections are accepted and hear nothing, open ones go on",
     build=_build,
+    owns="link",
     unable=why_not_borrow,
 )

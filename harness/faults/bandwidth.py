@@ -23,5 +23,6 @@ FAULT = FaultSpec(
     on="link",
     does="each connection of the link carries at most rate_kb_per_s in each direction",
     build=_build,
+    owns="link/bandwidth",
     parameters=(Parameter("rate_kb_per_s", 50, 2, 500, "1000 bytes in a second, for each connection"),),
 )

@@ -24,9 +24,7 @@ class Blackhole:
 
     async def apply(self) -> Evidence:
         for stream in _DIRECTIONS:
-            await self.toxiproxy.add(
-                self.link.proxy, Toxic(f"shakedown_blackhole_{stream}", "timeout", stream, {"timeout": 0})
-            )
+            await self.toxiproxy.add(self.link.proxy, Toxic(_name(stream), "timeout", stream, {"timeout": 0}))
         return {"directions": 2}
 
     async def prove(self) -> Proof:
@@ -38,8 +36,12 @@ class Blackhole:
         return Proof(bites, f"A canary through the {self.link.name} proxy got {said} {echo.took_ms:.0f} ms.", evidence)
 
     async def lift(self) -> Evidence:
-        await self.toxiproxy.heal(self.link.proxy)
+        await self.toxiproxy.lift(self.link.proxy, *map(_name, _DIRECTIONS))
         return {}
+
+
+def _name(stream: Stream) -> str:
+    return f"shakedown_blackhole_{stream}"
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:
@@ -47,5 +49,9 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
 
 
 FAULT = FaultSpec(
-    name="blackhole", on="link", does="no byte passes over the link, nothing is closed; lifting closes", build=_build
+    name="blackhole",
+    on="link",
+    does="no byte passes over the link, nothing is closed; lifting closes",
+    build=_build,
+    owns="link/blackhole",
 )

@@ -91,6 +91,8 @@ FAULT = FaultSpec(
     on="worker",
     does="the thread of the worker's event loop stands still, its other threads go on",
     build=_build,
+    owns="threads",
+    per="index",
     parameters=(INDEX,),
     unable=why_not_trace,
 )

@@ -50,7 +50,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
     link = next((link for link in stage.links.values() if link.kind == "postgres"), None)
     if link is None:
         raise UsageError(f"{use.id} needs a part of kind postgres.")
-    return BootWithout(stage.deployment, stage.boot, Refuse(stage.toxiproxy, link))
+    return BootWithout(stage.deployment, stage.boot, Refuse(stage.toxiproxy, link, "boot-without-postgres"))
 
 
 FAULT = FaultSpec(
@@ -58,4 +58,5 @@ FAULT = FaultSpec(
     on="server",
     does="the service is ended, its database refuses, and it is started again; the database is back at the lift",
     build=_build,
+    owns="supervisor",
 )

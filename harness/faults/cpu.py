@@ -95,6 +95,8 @@ FAULT = FaultSpec(
     on="worker",
     does="the worker stands still for stopped_percent of each period_ms, as under a CPU quota",
     build=_build,
+    owns="threads",
+    per="index",
     parameters=(
         INDEX,
         Parameter("stopped_percent", 80, 10, 95, "the share of the time in which it gets no CPU"),

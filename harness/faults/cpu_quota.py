@@ -112,6 +112,8 @@ FAULT = FaultSpec(
     on="worker",
     does="a control group gives the worker quota_percent of one CPU in each period_ms, and no more",
     build=_build,
+    owns="quota",
+    per="index",
     parameters=(
         INDEX,
         Parameter("quota_percent", 5, 2, 50, "of one CPU, for all of its threads together"),

@@ -55,7 +55,6 @@ class CutAfter:
             await self.cuts.stop()
         if self.witness is not None:
             await self.witness.close()
-        await self.toxiproxy.heal(self.link.proxy)
         return {"cuts": self.cuts.steps if self.cuts else 0, "connections_closed": self.connections}
 
 
@@ -68,6 +67,7 @@ FAULT = FaultSpec(
     on="link",
     does="every connection of the link is closed each after_ms, also under traffic; new ones are accepted",
     build=_build,
+    owns="link/cuts",
     parameters=(Parameter("after_ms", 1000, 100, 60_000, "between two cuts, and before the first"),),
     unable=why_not_borrow,
 )

@@ -25,6 +25,7 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the requests is answered with an error status, at once",
     build=_build,
+    owns="error",
     parameters=(SHARE, Parameter("status", 503, 400, 599, "of the answer")),
     choices=(PATH,),
 )

@@ -141,7 +141,9 @@ class Choice:
 class FaultSpec:
     """`on` says what it hurts: a proxied link, a part itself, a worker, the whole server, or what clients do.
 
-    `unable` tries whether this machine can do it, and says why not; it is asked before the plan is made.
+    `unable` tries whether this machine can do it, and says why not; it is asked before the plan is made. `owns` names
+    what only one fault of the same `what` can have at a time (harness/overlaps.py), as a path: who owns `link` has
+    `link/switch` too. `per` is the parameter that tells one such thing from another; a negative value may be any.
     """
 
     name: str
@@ -151,6 +153,8 @@ class FaultSpec:
     parameters: tuple[Parameter, ...] = ()
     choices: tuple[Choice, ...] = ()
     unable: Callable[[], str] | None = None
+    owns: str = ""
+    per: str = ""
 
     def word(self, use: FaultUse, name: str) -> str:
         """A choice in this use: given, or its default."""

@@ -19,6 +19,7 @@ from harness.model.scenario import FaultUse
 from harness.parts.toxiproxy import Toxiproxy
 
 SPREAD = 0.25
+_BY = "flap"
 
 
 def periods_s(seed: int, down_ms: float, up_ms: float, turns: int) -> list[float]:
@@ -47,7 +48,7 @@ class Flap:
         """The other state, and how long it holds."""
         turn = self.turns.steps if self.turns else 0
         self.down = not self.down
-        await (self.toxiproxy.disable if self.down else self.toxiproxy.enable)(self.link.proxy)
+        await (self.toxiproxy.disable if self.down else self.toxiproxy.enable)(self.link.proxy, by=_BY)
         return periods_s(self.seed, self.down_ms, self.up_ms, turn + 1)[turn]
 
     async def prove(self) -> Proof:
@@ -69,7 +70,7 @@ class Flap:
             if self.turns is not None:
                 await self.turns.stop()
         finally:
-            await self.toxiproxy.heal(self.link.proxy)
+            await self.toxiproxy.lift(self.link.proxy, by=_BY)
         return {"times_down": ((self.turns.steps if self.turns else 0) + 1) // 2}
 
 
@@ -83,6 +84,7 @@ FAULT = FaultSpec(
     on="link",
     does="the link is down for about down_ms and up for about up_ms, by turns that the seed varies",
     build=_build,
+    owns="link/switch",
     parameters=(
         Parameter("down_ms", 1000, 200, 60_000, "the mean of a turn in which it refuses"),
         Parameter("up_ms", 1000, 200, 60_000, "the mean of a turn in which it is whole"),

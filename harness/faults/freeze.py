@@ -76,5 +76,7 @@ FAULT = FaultSpec(
     on="worker",
     does="SIGSTOP: the worker stands still and keeps its connections",
     build=_build,
+    owns="threads",
+    per="index",
     parameters=(INDEX,),
 )

@@ -45,7 +45,6 @@ class HalfOpen:
             await self.witness.close()
         ends = ends_of(self.toxiproxy, self.link)
         lose_nothing(self.toxiproxy, listener_of(self.toxiproxy, self.link) | ends.connections)
-        await self.toxiproxy.heal(self.link.proxy)
         return {}
 
 
@@ -58,5 +57,6 @@ FAULT = FaultSpec(
     on="link",
     does="every packet of the link is lost, nothing is closed or refused",
     build=_build,
+    owns="link",
     unable=why_not_borrow,
 )

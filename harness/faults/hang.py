@@ -28,6 +28,7 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the requests is read and never answered",
     build=_build,
+    owns="hang",
     parameters=(SHARE,),
     choices=(PATH,),
 )

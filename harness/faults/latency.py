@@ -57,7 +57,7 @@ class Latency:
         return Proof(present and answered and late, why, evidence)
 
     async def lift(self) -> Evidence:
-        await self.toxiproxy.heal(self.link.proxy)
+        await self.toxiproxy.lift(self.link.proxy, _NAME)
         return {}
 
 
@@ -71,6 +71,7 @@ FAULT = FaultSpec(
     on="link",
     does="every answer over the link comes latency_ms later; nothing is lost",
     build=_build,
+    owns="link/latency",
     parameters=(
         Parameter("latency_ms", 100, 1, 60_000, "added to each answer"),
         Parameter("jitter_ms", 0, 0, 60_000, "uniform, more or less"),

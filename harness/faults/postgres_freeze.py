@@ -50,4 +50,5 @@ FAULT = FaultSpec(
     on="postgres",
     does="SIGSTOP to all processes of the server: it stands still and keeps its connections",
     build=_build,
+    owns="processes",
 )

@@ -73,5 +73,6 @@ FAULT = FaultSpec(
     on="postgres",
     does="the disk that the database's tables lie on is full; the server's own log has room",
     build=_build,
+    owns="disk",
     unable=why_not_mount,
 )

@@ -20,4 +20,5 @@ FAULT = FaultSpec(
     on="postgres",
     does="SIGKILL to all processes of the server; it is started again at the lift and recovers",
     build=_build,
+    owns="processes",
 )

@@ -98,4 +98,5 @@ FAULT = FaultSpec(
     on="postgres",
     does="open sessions of the app are terminated, and those that come can only read",
     build=_build,
+    owns="mode",
 )

@@ -20,4 +20,5 @@ FAULT = FaultSpec(
     on="postgres",
     does="a fast shutdown; the server is started again at the lift, on the same data and port",
     build=_build,
+    owns="processes",
 )

@@ -108,6 +108,7 @@ FAULT = FaultSpec(
     on="postgres",
     does="all processes of the server stand still for stopped_percent of each period_ms",
     build=_build,
+    owns="processes",
     parameters=(
         Parameter("stopped_percent", 80, 10, 95, "the share of the time in which it stands still"),
         Parameter("period_ms", 200, 50, 1_000, "one pause and one turn"),

@@ -19,6 +19,7 @@ from harness.system.connect_attempts import ConnectAttempts
 class Refuse:
     toxiproxy: Toxiproxy
     link: Link
+    by: str = "refuse"
     attempts: ConnectAttempts = field(init=False)
     canaries: int = 0
 
@@ -27,7 +28,7 @@ class Refuse:
 
     async def apply(self) -> Evidence:
         self.attempts.open()
-        await self.toxiproxy.disable(self.link.proxy)
+        await self.toxiproxy.disable(self.link.proxy, by=self.by)
         return {}
 
     async def prove(self) -> Proof:
@@ -39,7 +40,7 @@ class Refuse:
         return Proof(bites, f"A canary to the {self.link.name} proxy was “{echo.outcome}”.", evidence)
 
     async def lift(self) -> Evidence:
-        await self.toxiproxy.heal(self.link.proxy)
+        await self.toxiproxy.lift(self.link.proxy, by=self.by)
         counted = await self.attempts.settle()
         self.attempts.close()
         return {} if counted is None else {"attempts": max(0, counted - self.canaries)}
@@ -49,4 +50,10 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
     return Refuse(stage.toxiproxy, stage.links[use.what])
 
 
-FAULT = FaultSpec(name="refuse", on="link", does="open connections of the link are cut, new ones refused", build=_build)
+FAULT = FaultSpec(
+    name="refuse",
+    on="link",
+    does="open connections of the link are cut, new ones refused",
+    build=_build,
+    owns="link/switch",
+)

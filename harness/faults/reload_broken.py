@@ -63,4 +63,5 @@ FAULT = FaultSpec(
     on="server",
     does="SIGHUP to the supervisor, whose new workers cannot import the app; what has ended is started at the lift",
     build=_build,
+    owns="supervisor",
 )

@@ -44,7 +44,7 @@ class Reset:
     async def lift(self) -> Evidence:
         if self.witness is not None:
             await self.witness.close()
-        await self.toxiproxy.heal(self.link.proxy)
+        await self.toxiproxy.lift(self.link.proxy, _NAME)
         return {}
 
 
@@ -57,5 +57,6 @@ FAULT = FaultSpec(
     on="link",
     does="open connections end by RST, new ones by RST at their first byte",
     build=_build,
+    owns="link/reset",
     unable=why_not_borrow,
 )

@@ -1,9 +1,9 @@
 """Restart the server, as a deployment without rolling does: it is asked to end, and started again on the same address.
 
 SIGTERM, its whole grace, and the start at the lift, which is over when every worker says that it is ready. How long
-nobody listens is what remains of the fault's length after the drain, and the boot. Meanwhile connections are refused:
-that is this kind of deployment. What was accepted before must be answered (F14, F15, F34), nothing acknowledged may be
-lost, and the second start must be as good as the first.
+nobody listens is the fault's length, which counts from the end of the drain, and the boot. Meanwhile connections are
+refused: that is this kind of deployment. What was accepted before must be answered (F14, F15, F34), nothing
+acknowledged may be lost, and the second start must be as good as the first.
 """
 
 from __future__ import annotations
@@ -69,4 +69,5 @@ FAULT = FaultSpec(
     on="server",
     does="SIGTERM to the supervisor; once it has ended, the same server is started again at the lift",
     build=_build,
+    owns="supervisor",
 )

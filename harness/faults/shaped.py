@@ -31,9 +31,11 @@ class Shaped:
     async def apply(self) -> Evidence:
         self._before_ms = await canary.quickest_ms(self.link, load_bytes=self.load_bytes)
         for stream in _DIRECTIONS:
-            toxic = Toxic(f"shakedown_{self.type}_{stream}", self.type, stream, self.attributes)
-            await self.toxiproxy.add(self.link.proxy, toxic)
+            await self.toxiproxy.add(self.link.proxy, Toxic(self._name(stream), self.type, stream, self.attributes))
         return {**self.parameters, "canaries": canary.BEFORE}
+
+    def _name(self, stream: Stream) -> str:
+        return f"shakedown_{self.type}_{stream}"
 
     async def prove(self) -> Proof:
         """Nine tenths of the cost must be seen: timers of the proxy and of ours round a little.
@@ -57,5 +59,5 @@ class Shaped:
         return Proof(bites, f"{who} took {added:g} ms longer than before.", evidence)
 
     async def lift(self) -> Evidence:
-        await self.toxiproxy.heal(self.link.proxy)
+        await self.toxiproxy.lift(self.link.proxy, *map(self._name, _DIRECTIONS))
         return {}

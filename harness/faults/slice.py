@@ -25,6 +25,7 @@ FAULT = FaultSpec(
     on="link",
     does="what is sent over the link arrives in pieces of size_bytes, delay_us apart",
     build=_build,
+    owns="link/slice",
     parameters=(
         Parameter("size_bytes", 100, 10, 1000, "of each piece"),
         Parameter("delay_us", 1000, 500, 20_000, "after each piece, in microseconds"),

@@ -31,6 +31,7 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the requests is answered latency_ms later",
     build=_build,
+    owns="slow",
     parameters=(SHARE, Parameter("latency_ms", 5000, 1, 60_000, "before each answer")),
     choices=(PATH,),
 )

@@ -30,6 +30,7 @@ FAULT = FaultSpec(
     on="http",
     does="the body of an answer comes in small pieces, over over_ms",
     build=_build,
+    owns="trickle",
     parameters=(Parameter("over_ms", 5000, 100, 60_000, "from the head to the last piece"), SHARE),
     choices=(PATH,),
 )

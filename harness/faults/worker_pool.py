@@ -148,6 +148,8 @@ FAULT = FaultSpec(
     on="worker",
     does="what a part says on this worker's connections to it never arrives, so that its pool is full",
     build=_build,
+    owns="pool",
+    per="index",
     parameters=(INDEX,),
     choices=(
         Choice(

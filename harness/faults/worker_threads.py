@@ -106,6 +106,8 @@ FAULT = FaultSpec(
     on="worker",
     does="the idle threads of the worker's pools stand still: what they are given waits, the event loop goes on",
     build=_build,
+    owns="threads",
+    per="index",
     parameters=(INDEX,),
     unable=why_not_trace,
 )

@@ -28,6 +28,7 @@ FAULT = FaultSpec(
     on="http",
     does="a share of the answers has the right status and a body that is not what was agreed",
     build=_build,
+    owns="wrong-body",
     parameters=(SHARE,),
     choices=(PATH, Choice("body", "any", "what comes instead; any: one of the others, drawn", BODIES)),
 )

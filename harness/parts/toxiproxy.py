@@ -3,8 +3,11 @@
 Each call is bounded, each answer is compared with what was asked, and what cannot be is refused before it is sent.
 
 A proxy whose client stopped reading can make the server hang in any call that touches its toxics (2.12, seen): that is
-`Wedged`. Then only a new server helps. It is started in the same moment, with the same proxies on the same ports, whole
-and without toxics; every connection is cut by that, and `renewed` says so.
+`Wedged`. Then only a new server helps. It is started in the same moment, with the same proxies on the same ports, and
+with what is still to be wrong with them; every connection is cut by that, and `renewed` says so.
+
+Several may break one link at a time. Each takes off its own with `lift`: its toxics by their names, and "off" where
+nobody else holds the proxy off.
 """
 
 from __future__ import annotations
@@ -12,8 +15,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -46,16 +50,29 @@ class ProxyState:
     toxics: tuple[Toxic, ...]
 
 
+@dataclass(slots=True)
+class _Wanted:
+    """What is to be wrong with a proxy now: a server that takes another one's place is told it again."""
+
+    toxics: dict[str, Toxic] = field(default_factory=dict)
+    off_by: set[str] = field(default_factory=set)
+
+    @property
+    def on(self) -> bool:
+        return not self.off_by
+
+
 class Toxiproxy:
-    """A server that we started, with `start`. One call at a time."""
+    """A server that we started, with `start`. One call at a time, and one change: a lift is several calls."""
 
     def __init__(self, start: Callable[[int], Process], port: int, ports: Ports) -> None:
         self.process, self.address = start(port), Address("127.0.0.1", port)
         self.renewed: list[str] = []
         self._start, self._ports, self._calls = start, ports, Calls(port)
         self._proxies: dict[str, Proxy] = {}
+        self._wanted: defaultdict[str, _Wanted] = defaultdict(_Wanted)
         self._renewing = False
-        self._turn = asyncio.Lock()
+        self._turn, self._change = asyncio.Lock(), asyncio.Lock()
 
     @property
     def alive(self) -> bool:
@@ -96,36 +113,52 @@ class Toxiproxy:
 
     async def add(self, proxy: Proxy, toxic: Toxic) -> None:
         """Put a toxic on; open and new connections feel it at once."""
-        status, told = await self._call("POST", f"/proxies/{proxy.name}/toxics", _body(toxic))
-        self._expect(status == 200, f"add {toxic.name} to {proxy.name}", status, told)
-        await self._compare(proxy, toxic)
+        async with self._change:
+            status, told = await self._call("POST", f"/proxies/{proxy.name}/toxics", _body(toxic))
+            self._expect(status == 200, f"add {toxic.name} to {proxy.name}", status, told)
+            await self._compare(proxy, toxic)
+            self._wanted[proxy.name].toxics[toxic.name] = toxic
 
     async def update(self, proxy: Proxy, toxic: Toxic) -> None:
         """Change the attributes of a toxic that is on; its type and stream stay."""
-        status, told = await self._call("POST", f"/proxies/{proxy.name}/toxics/{toxic.name}", _body(toxic))
-        self._expect(status == 200, f"change {toxic.name} on {proxy.name}", status, told)
-        await self._compare(proxy, toxic)
+        async with self._change:
+            status, told = await self._call("POST", f"/proxies/{proxy.name}/toxics/{toxic.name}", _body(toxic))
+            self._expect(status == 200, f"change {toxic.name} on {proxy.name}", status, told)
+            await self._compare(proxy, toxic)
+            self._wanted[proxy.name].toxics[toxic.name] = toxic
 
     async def remove(self, proxy: Proxy, toxic_name: str) -> None:
         """Take one toxic off and keep the connections (of `timeout`, they are closed).
 
         Under load this is the call that can wedge: a client with megabytes outstanding that stopped reading is enough.
         """
+        async with self._change:
+            await self._remove(proxy, toxic_name)
+
+    async def _remove(self, proxy: Proxy, toxic_name: str) -> None:
+        self._wanted[proxy.name].toxics.pop(toxic_name, None)
         status, told = await self._call("DELETE", f"/proxies/{proxy.name}/toxics/{toxic_name}")
         self._expect(status == 204, f"remove {toxic_name} from {proxy.name}", status, told)
         if any(toxic.name == toxic_name for toxic in await self.toxics(proxy)):
             raise ProxyError(f"The toxic {toxic_name} is still on {proxy.name}.")
 
-    async def disable(self, proxy: Proxy) -> None:
-        """Cut every connection and refuse new ones."""
-        await self._switch(proxy, False)
+    async def disable(self, proxy: Proxy, *, by: str = "") -> None:
+        """Cut every connection and refuse new ones, until `by` and whoever else does the same let it be on again."""
+        async with self._change:
+            await self._switch(proxy, False)
+            self._wanted[proxy.name].off_by.add(by)
 
-    async def enable(self, proxy: Proxy) -> None:
-        """Listen again, on the same port."""
-        await self._switch(proxy, True)
+    async def enable(self, proxy: Proxy, *, by: str = "") -> None:
+        """Listen again, on the same port, unless another holds it off."""
+        async with self._change:
+            wanted = self._wanted[proxy.name]
+            wanted.off_by.discard(by)
+            if wanted.on:
+                await self._switch(proxy, True)
 
     async def delete(self, proxy: Proxy) -> None:
         self._proxies.pop(proxy.name, None)
+        self._wanted.pop(proxy.name, None)
         try:
             await self._delete(proxy)
         except Wedged:  # the new server has none of that name
@@ -141,21 +174,44 @@ class Toxiproxy:
         self._expect(status == 404, f"find {proxy.name} gone", status, told)
 
     async def heal(self, proxy: Proxy) -> None:
-        """No toxic and enabled, whatever was on. With a toxic on it disables first, for `remove` could wedge."""
-        with contextlib.suppress(Wedged):  # healed by that
-            await self._heal(proxy)
-        healed = await self.state(proxy)
-        if healed != ProxyState(True, ()):
-            raise ProxyError(f"The proxy {proxy.name} could not be healed: {healed}.")
+        """No toxic and enabled, whoever has put on whatever. As `lift`, it disables first where a toxic is on."""
+        async with self._change:
+            self._wanted.pop(proxy.name, None)
+            with contextlib.suppress(Wedged):  # healed by that
+                await self._take_off(proxy, [toxic.name for toxic in await self.toxics(proxy)])
+            healed = await self.state(proxy)
+            if healed != ProxyState(True, ()):
+                raise ProxyError(f"The proxy {proxy.name} could not be healed: {healed}.")
 
-    async def _heal(self, proxy: Proxy) -> None:
+    async def lift(self, proxy: Proxy, *toxic_names: str, by: str | None = None) -> None:
+        """Take off these toxics, where they are on, and what `by` holds off; what others have put on stays on.
+
+        With one of them on it disables first, for `remove` could wedge: that closes the connections of the link.
+        """
+        async with self._change:
+            wanted = self._wanted[proxy.name]
+            for name in toxic_names:  # first: a new server in its place must not have them
+                wanted.toxics.pop(name, None)
+            if by is not None:
+                wanted.off_by.discard(by)
+            with contextlib.suppress(Wedged):  # a new one has what the others want
+                await self._take_off(proxy, toxic_names)
+            lifted = await self.state(proxy)
+            left = [toxic.name for toxic in lifted.toxics if toxic.name in toxic_names]
+            if left or lifted.enabled is not wanted.on:
+                raise ProxyError(f"Of the proxy {proxy.name} {', '.join(toxic_names) or by} was not lifted: {lifted}.")
+
+    async def _take_off(self, proxy: Proxy, toxic_names: Collection[str]) -> None:
+        """And on it is, unless somebody holds it off."""
         state = await self.state(proxy)
-        if state.toxics and state.enabled:
-            await self.disable(proxy)
-        for toxic in state.toxics:
-            await self.remove(proxy, toxic.name)
-        if state.toxics or not state.enabled:
-            await self.enable(proxy)
+        there = [toxic.name for toxic in state.toxics if toxic.name in toxic_names]
+        on = state.enabled and not there
+        if state.enabled and not on:
+            await self._switch(proxy, False)
+        for name in there:
+            await self._remove(proxy, name)
+        if self._wanted[proxy.name].on and not on:
+            await self._switch(proxy, True)
 
     async def stop(self) -> None:
         """End the server, and with it every proxied connection."""
@@ -195,11 +251,22 @@ class Toxiproxy:
             if not await self._answers():
                 raise ProxyError("Toxiproxy hung, and another one does not start in its place.")
             for proxy in self._proxies.values():
-                status, told = await asyncio.to_thread(self._calls.ask, "POST", "/proxies", _whole(proxy))
-                self._expect(status == 201, f"create {proxy.name} again", status, told)
+                await self._create_again(proxy)
             self.renewed.append(why)
         finally:
             self._renewing = False
+
+    async def _create_again(self, proxy: Proxy) -> None:
+        """Off until its toxics are on: no connection is to slip through in between."""
+        wanted = self._wanted[proxy.name]
+        whole = {**_whole(proxy), "enabled": wanted.on and not wanted.toxics}
+        steps: list[tuple[str, dict[str, object], int]] = [("/proxies", whole, 201)]
+        steps += [(f"/proxies/{proxy.name}/toxics", _body(toxic), 200) for toxic in wanted.toxics.values()]
+        if wanted.on and wanted.toxics:
+            steps.append((f"/proxies/{proxy.name}", {"enabled": True}, 200))
+        for path, body, wants in steps:
+            status, told = await asyncio.to_thread(self._calls.ask, "POST", path, body)
+            self._expect(status == wants, f"make {proxy.name} again", status, told)
 
     async def _answers(self) -> bool:
         """True once it is the process that we started, without proxies; False on a port that is taken."""

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from record_builder import REFUSED, Story
@@ -11,6 +11,7 @@ from record_builder import REFUSED, Story
 from harness.breaking import Breaking
 from harness.deployment import NotThere
 from harness.errors import HarnessError
+from harness.faults import spec_of
 from harness.faults.fault import Evidence, Proof, Stage
 from harness.model.observation import FaultChanged, Observation
 from harness.model.scenario import FaultUse
@@ -96,6 +97,69 @@ def test_a_fault_that_is_cut_off_while_it_is_applied_is_lifted() -> None:
         return actor
 
     assert asyncio.run(run()).done == ["apply", "lift"]
+
+
+@dataclass
+class Slow(Hanging):
+    """Needs a moment for what it is told."""
+
+    slow: str = ""
+    took_s: float = 0.05
+
+    async def apply(self) -> Evidence:
+        await asyncio.sleep(self.took_s if self.slow == "apply" else 0.0)
+        return await super().apply()
+
+    async def lift(self) -> Evidence:
+        await asyncio.sleep(self.took_s if self.slow == "lift" else 0.0)
+        return await super().lift()
+
+
+@pytest.mark.usefixtures("prompt_proof")
+def test_what_an_apply_takes_is_not_taken_off_the_fault() -> None:
+    seen: list[Observation] = []
+    asyncio.run(breaking(seen).one_fault(FaultUse("worker.freeze", for_s=0.05), Slow("", slow="apply")))
+    apply, _, lift = (one for one in seen if isinstance(one, FaultChanged))
+    assert apply.done_ns - apply.sent_ns >= 50_000_000
+    assert lift.sent_ns - apply.done_ns >= 49_000_000  # two clocks
+
+
+def test_the_proof_comes_when_the_timeline_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[FaultUse] = []
+
+    def at_once(use: FaultUse) -> float:
+        asked.append(use)
+        return 0.0
+
+    monkeypatch.setattr("harness.timeline.proved_after_s", at_once)
+    use = FaultUse("postgres.refuse", for_s=0.1)
+    asyncio.run(breaking([]).one_fault(use, Hanging("")))
+    assert asked == [use]
+
+
+@pytest.mark.usefixtures("prompt_proof")
+@pytest.mark.parametrize(("second", "waits"), [("postgres.flap", True), ("postgres.latency", False)])
+def test_whoever_needs_the_same_thing_waits_until_the_other_is_lifted(
+    second: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(use: FaultUse, _stage: object) -> Hanging:
+        return Slow("", slow="lift", took_s=0.2) if use.id == "postgres.refuse" else Hanging("")
+
+    real = spec_of
+
+    def built(*given: Any) -> Any:
+        spec = real(*given)
+        return SimpleNamespace(build=build, owns=spec.owns, per=spec.per)
+
+    monkeypatch.setattr("harness.breaking.spec_of", built)
+    scenario = replace(
+        REFUSED, faults=(FaultUse("postgres.refuse", for_s=0.01), FaultUse(second, at_s=0.01, for_s=0.01))
+    )
+    seen: list[Observation] = []
+    one = Breaking(replace(Story(REFUSED).trial(), scenario=scenario), Clock.start(), seen.append)
+    asyncio.run(one.all_faults(cast(Stage, None), lambda: pytest.fail("nothing drains")))
+    changes = [(each.action, each.fault) for each in seen if isinstance(each, FaultChanged)]
+    assert (changes.index(("lift", "postgres.refuse")) < changes.index(("apply", second))) is waits
 
 
 def test_what_is_broken_beside_the_end_of_the_server_is_seen_before_it_and_lifted_once_the_last_one_first(

@@ -2,7 +2,7 @@
 import pytest
 
 from harness.model.scenario import Scenario, fault
-from harness.timeline import BOOT_S, DRAIN_S, PROVE_AFTER_S, WARMUP_S, Action, length_s, timeline
+from harness.timeline import BOOT_S, DRAIN_S, PROVE_AFTER_S, WARMUP_S, Action, length_s, proved_after_s, timeline
 
 
 def scenario(*faults, **fields):
@@ -50,6 +50,12 @@ def test_the_proof_comes_before_the_lift_and_every_fault_is_lifted(for_s):
     acts = [action for action in timeline(scenario(fault("postgres.refuse", for_s=for_s))) if action.index == 0]
     times = {action.do: action.at_s for action in acts}
     assert times["apply"] <= times["prove"] <= times["lift"] == WARMUP_S + 6 + for_s
+
+
+def test_a_short_faults_proof_comes_in_its_middle():
+    assert proved_after_s(fault("postgres.refuse")) == PROVE_AFTER_S
+    assert proved_after_s(fault("postgres.refuse", for_s=8)) == PROVE_AFTER_S
+    assert proved_after_s(fault("postgres.refuse", for_s=PROVE_AFTER_S)) == PROVE_AFTER_S / 2
 
 
 def test_the_length_is_the_sum_of_the_phases():

@@ -310,6 +310,49 @@ def test_a_server_that_does_not_answer_is_wedged_and_heal_replaces_it() -> None:
     asyncio.run(run())
 
 
+def test_a_server_that_takes_anothers_place_has_what_others_had_put_on() -> None:
+    """A lift that hangs takes off its own all the same, and nothing of anybody else's."""
+
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            await server.add(proxy, LATENCY)
+            await server.add(proxy, BLACKHOLE)
+            await server.disable(proxy, by="one")
+            server.process.signal(signal.SIGSTOP)
+            await server.lift(proxy, "hole")
+            assert len(server.renewed) == 1
+            left = await server.state(proxy)
+            assert (left.enabled, [toxic.name for toxic in left.toxics]) == (False, ["slow"])
+            await server.lift(proxy, by="one")
+            assert (await server.state(proxy)).enabled
+            line = await Line.open(proxy)
+            began = time.monotonic()
+            await line.echo()
+            assert time.monotonic() - began >= 0.09
+            await line.close()
+            await server.lift(proxy, "slow")
+            assert await server.state(proxy) == CLEAN
+
+    asyncio.run(run())
+
+
+def test_a_proxy_is_off_as_long_as_somebody_holds_it_off() -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            for by in ("one", "other"):
+                await server.disable(proxy, by=by)
+            await server.enable(proxy, by="one")
+            await server.lift(proxy, by="nobody")
+            assert not (await server.state(proxy)).enabled
+            await server.lift(proxy, by="other")
+            assert await server.state(proxy) == CLEAN
+            await server.disable(proxy, by="one")
+            await server.heal(proxy)
+            assert await server.state(proxy) == CLEAN
+
+    asyncio.run(run())
+
+
 def test_two_servers_are_kept_apart_and_the_users_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
