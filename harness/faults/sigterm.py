@@ -23,9 +23,10 @@ class Sigterm:
     notice_s: float = _NOTICE_S
 
     async def apply(self) -> Evidence:
-        self.pid = self.deployment.master()
-        self.deployment.signal(self.pid, SIGTERM)
-        return {"pid": self.pid}
+        pid = self.deployment.master()
+        self.deployment.signal(pid, SIGTERM)
+        self.pid = pid
+        return {"pid": pid}
 
     async def prove(self) -> Proof:
         """The supervisor ends, or the kernel has handed it the signal; and what its port says to us.
@@ -33,6 +34,8 @@ class Sigterm:
         One that stays all the same is a finding, and so is a port that is still open. The conductor kills it when its
         grace is over.
         """
+        if self.pid < 0:
+            return Proof(False, "The supervisor was never asked to end.")
         end = time.monotonic() + self.notice_s
         while self.deployment.master() == self.pid and time.monotonic() < end:
             await asyncio.sleep(0.05)

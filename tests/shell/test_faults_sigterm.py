@@ -78,6 +78,15 @@ def test_the_signal_is_proven_by_the_end_or_by_the_kernel(what: str, notice_s: f
     assert "its port “refused” a connection" in proof.why
 
 
+def test_a_server_that_had_gone_before_it_could_be_asked_is_not_said_to_have_ended() -> None:
+    with server("ends", Ports().take()) as deployment:
+        deployment.child.kill()
+        deployment.child.wait()
+        proof = asyncio.run(Sigterm(cast("Deployment", deployment)).prove())
+    assert not proof.ok
+    assert "never asked" in proof.why
+
+
 def test_a_port_that_is_still_open_after_the_end_is_told_and_is_for_the_checks() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, server("ends", other.getsockname()[1]) as deployment:
         proof = asked(deployment, 30.0)
