@@ -1,7 +1,8 @@
 """Two replicas migrate at once: the target's setup commands, twice, on a fresh database beside that of the trial.
 
 PostgreSQL holds the first changes of each run a little, so that the other comes to the same place meanwhile; whether
-both had a session at the same time, and whether one waited for a lock of the other, is its own word. What they leave is
+both had a session at the same time, and whether one waited for a lock of the other, is its own word; that these were
+two runs, and not one alone with two sessions, is the kernel's: both processes lived meanwhile. What they leave is
 compared with what a single run has made. The service goes on with its own database and is not touched.
 """
 
@@ -22,7 +23,7 @@ from harness.parts.postgres import Database
 from harness.parts.postgres_changes import Connection, changes_of, watch_changes
 from harness.parts.postgres_login import reason
 from harness.parts.postgres_schema import Schema, differences, read_schema
-from harness.system.process import Spawner
+from harness.system.process import Process, Spawner
 
 RUNS = 2
 _HOLD_S = 0.6
@@ -45,6 +46,8 @@ class MigrateTwice:
     databases: dict[str, Database] = field(default_factory=dict)
     sessions: int = 0
     waiting: int = 0
+    processes: int = 0
+    running: dict[int, Process] = field(default_factory=dict)
 
     async def apply(self) -> Evidence:
         began = time.monotonic()
@@ -57,11 +60,17 @@ class MigrateTwice:
             raise MachineError(f"PostgreSQL ({self.part}) gave no session of our own: {reason(error)}") from error
 
     async def prove(self) -> Proof:
-        """Both runs had a session in the fresh database at the same time: PostgreSQL says so."""
-        met = self.sessions >= RUNS
+        """Two sessions were in the fresh database at once, says PostgreSQL; both runs went on then, says the kernel."""
         waited = "one waited for a lock of the other" if self.waiting else "neither waited for a lock"
-        why = f"At most {self.sessions} sessions of the runs were in the fresh database at once, and {waited}."
-        return Proof(met, why, {"sessions": self.sessions, "waiting": self.waiting})
+        why = (
+            f"At most {self.sessions} sessions of the runs were in the fresh database at once, of {self.processes} runs"
+            f" whose processes lived then, and {waited}."
+        )
+        evidence: Evidence = {"sessions": self.sessions, "waiting": self.waiting, "processes": self.processes}
+        return Proof(self._met() >= RUNS, why, evidence)
+
+    def _met(self) -> int:
+        return min(self.sessions, self.processes)
 
     async def lift(self) -> Evidence:
         for name, database in list(self.databases.items()):
@@ -114,7 +123,9 @@ class MigrateTwice:
         while True:
             row = await admin.fetchrow(_MEETING, user)
             if row is not None:
-                self.sessions = max(self.sessions, row["sessions"])
+                alive = sum(process.alive for process in self.running.values())
+                met = min(row["sessions"], alive), row["sessions"], alive
+                self.sessions, self.processes = max(met, (self._met(), self.sessions, self.processes))[1:]
                 self.waiting = max(self.waiting, row["waiting"])
             await asyncio.sleep(_LOOK_S)
 
@@ -130,6 +141,7 @@ class MigrateTwice:
                 log=self.setup.logs / f"setup-{number}.log",
                 umask=0o022,
             )
+            self.running[number] = process
             try:
                 code = await process.wait(_COMMAND_S)
             finally:
