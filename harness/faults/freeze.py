@@ -57,7 +57,9 @@ class Freeze:
     async def lift(self) -> Evidence:
         if self.pins is not None:
             self.pins.close()
-        if self.worker is None or not send(self.worker, SIGCONT):
+        if self.worker is None:
+            return {}
+        if not send(self.worker, SIGCONT):
             return {"replaced": True}  # the supervisor was quicker
         return {"pid": self.worker.pid, "replaced": False}
 

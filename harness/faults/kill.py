@@ -31,9 +31,10 @@ class Kill:
 
     async def apply(self) -> Evidence:
         self.worker, connections = await pick(self.deployment, self.index)
-        if not connections:
-            self.pins = await Pins.open(self.deployment, self.live, self.worker.pid)
         self.clients = other_ends(self.deployment, self.worker.pid)
+        if not self.clients:  # those that were counted may have closed since
+            self.pins = await Pins.open(self.deployment, self.live, self.worker.pid)
+            self.clients = other_ends(self.deployment, self.worker.pid)
         self.sent = send(self.worker, SIGKILL)
         return {"pid": self.worker.pid, "connections": connections}
 

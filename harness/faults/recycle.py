@@ -21,6 +21,7 @@ from harness.model.scenario import FaultUse
 _ANSWER_S = 10.0
 _NOTICE_S = 20.0
 _LOOK_S = 0.1
+_ENDED = ("eof", "reset")
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Recycle:
     pid: int = -1
     before: Sequence[int] = field(default_factory=tuple)
     asked: int = 0
+    ended: str = ""
     _task: asyncio.Task[None] | None = None
 
     async def apply(self) -> Evidence:
@@ -39,6 +41,7 @@ class Recycle:
         self.pid = next(iter(self.before), -1)
         pins = await Pins.open(self.deployment, self.path, self.pid)
         self._task = asyncio.create_task(self._ask(pins))
+        self._task.add_done_callback(lambda _: pins.close())
         return {"pid": self.master, "worker": self.pid, "max_requests": self._most}
 
     @property
@@ -49,35 +52,40 @@ class Recycle:
         """One client of that worker until the worker ends the connection. No other is opened then: whoever took it
         would be brought nearer to its own end.
         """
-        try:
-            while True:
-                began = time.monotonic()
-                answer = await pins.ask_one(self.pid, _ANSWER_S)
-                if answer is None or answer.outcome != "answered":
-                    return
-                self.asked += 1
-                await asyncio.sleep(max(0.0, 1 / self.rate_rps - (time.monotonic() - began)))
-        finally:
-            pins.close()
+        while (answer := await pins.ask_one(self.pid, _ANSWER_S)) is not None:
+            if answer.outcome != "answered":
+                self.ended = answer.outcome
+                return
+            self.asked += 1
+            await asyncio.sleep(max(0.0, 1 / self.rate_rps - (answer.done_ns - answer.sent_ns) / 1e9))
 
     async def prove(self) -> Proof:
-        """The worker has left and another is there, of the same supervisor: nobody asked for it by a signal."""
+        """The worker has left and another is there, of the same supervisor: nobody asked for it by a signal.
+
+        It has ended the connection on which we asked, too. One that never answered us there cannot prove it any more.
+        """
         end = time.monotonic() + self._most / self.rate_rps + _NOTICE_S
-        while self._most and not self._is_done() and time.monotonic() < end:
+        while self._most and not self._is_done() and not self._is_in_vain() and time.monotonic() < end:
             await asyncio.sleep(_LOOK_S)
         now = self.deployment.workers()
         left, new = len(set(now) & set(self.before)), len(set(now) - set(self.before))
         there = "is still there" if self.pid in now else "has left"
+        canary = self.ended or "open"
         why = (
             f"max_requests is {self._most}; after {self.asked} requests of ours beside the load worker {self.pid}"
-            f" {there}, {left} of {len(self.before)} workers are the old ones, {new} are new."
+            f" {there} (our connection to it: “{canary}”), {left} of {len(self.before)} workers are the old ones,"
+            f" {new} are new."
         )
-        return Proof(self._is_done(), why, {"left": left, "new": new, "asked": self.asked})
+        return Proof(self._is_done(), why, {"left": left, "new": new, "asked": self.asked, "canary": canary})
 
     def _is_done(self) -> bool:
         now = self.deployment.workers()
         whole = len(now) == len(self.before) and self.deployment.master() == self.master
-        return self.master > 0 and whole and self.pid not in now
+        told = self.asked > 0 and self.ended in _ENDED
+        return self.master > 0 and whole and self.pid not in now and told
+
+    def _is_in_vain(self) -> bool:
+        return self._task is not None and self._task.done() and not (self.asked and self.ended in _ENDED)
 
     async def lift(self) -> Evidence:
         if self._task is not None:

@@ -9,10 +9,12 @@ from fault_rig import Scene, applied
 from operations_rig import UP_S, WORKERS, Stand, stand
 from parts_rig import until
 
+from harness.deployment import Deployment
 from harness.errors import MachineError
 from harness.faults.kill import Kill
+from harness.faults.pins import Pins
 from harness.faults.worker import connections_by_worker, other_ends
-from harness.system.proc import read_stat
+from harness.system.proc import Stat, read_stat
 
 pytestmark = pytest.mark.real
 
@@ -48,8 +50,8 @@ def test_a_lift_of_what_was_never_applied_touches_nothing(server: Stand, id: str
         deployment = await server.up()
         master, workers = deployment.master(), list(deployment.workers())
         actor = server.actor(id)
-        await actor.lift()
-        await actor.lift()
+        for _ in range(2):
+            assert dict(await actor.lift()) in ({}, {"asked": 0}), "it did nothing that it could tell of"
         assert (deployment.master(), list(deployment.workers())) == (master, workers)
         assert await server.answering(WORKERS)
 
@@ -131,6 +133,25 @@ def test_a_killed_worker_that_nobody_talks_to_is_told_to_a_client_of_ours(server
     async def see() -> None:
         deployment = await server.up()
         await until(lambda: set(connections_by_worker(deployment).values()) == {0}, UP_S, "no connection")
+        async with applied(server.actor("worker.kill", index=0)) as proof:
+            assert int(proof.evidence["clients"]) >= 1
+        assert await server.answering(WORKERS)
+
+    server.run(see())
+
+
+def test_a_worker_whose_clients_left_before_it_was_killed_is_told_to_one_of_ours(
+    server: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def picked(_: Deployment, index: int) -> tuple[Stat, int]:
+        stat = read_stat(server.deployment.workers()[index])
+        assert stat is not None
+        return stat, 3  # so many were counted, and closed since
+
+    async def see() -> None:
+        deployment = await server.up()
+        await until(lambda: set(connections_by_worker(deployment).values()) == {0}, UP_S, "no connection")
+        monkeypatch.setattr("harness.faults.kill.pick", picked)
         async with applied(server.actor("worker.kill", index=0)) as proof:
             assert int(proof.evidence["clients"]) >= 1
         assert await server.answering(WORKERS)
@@ -231,6 +252,7 @@ def test_a_worker_that_has_served_its_requests_is_replaced_by_the_same_superviso
         assert len(before - set(deployment.workers())) == 1, "the other one is not brought there"
         assert deployment.master() == master
         assert int(told["asked"]) > 0
+        assert proof.evidence["canary"] in ("eof", "reset"), "our connection to it has ended"
         assert await actor.lift() == told, "nothing more is asked"
 
     with stand() as made:
@@ -245,6 +267,28 @@ def test_a_server_that_recycles_nothing_is_not_said_to(server: Stand) -> None:
         await actor.apply()
         assert not (await actor.prove()).ok
         await actor.lift()
+
+    server.run(see())
+
+
+def test_a_worker_that_left_and_was_never_asked_by_us_is_not_said_to_be_recycled(
+    server: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(deployment: Deployment, path: str, hurt: int) -> Pins:
+        return Pins(deployment, path, hurt)
+
+    async def see() -> None:
+        deployment = await server.up()
+        monkeypatch.setattr(Pins, "open", nobody)
+        actor = server.actor("server.recycle")
+        left = int((await actor.apply())["worker"])
+        deployment.signal(left, signal.SIGTERM)
+        await until(lambda: left not in deployment.workers(), UP_S, "it leaves")
+        assert await server.answering(WORKERS)
+        proof = await actor.prove()
+        await actor.lift()
+        assert not proof.ok
+        assert (proof.evidence["new"], proof.evidence["asked"]) == (1, 0)
 
     server.run(see())
 
