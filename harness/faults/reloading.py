@@ -30,13 +30,18 @@ class Hook:
     def forget(self) -> None:
         self.file.unlink(missing_ok=True)
 
-    def done(self) -> set[int]:
-        """The processes that did it, by their own word."""
+    def acts(self) -> list[tuple[int, str]]:
+        """Which process did what, in order, by its own word; nothing is ever taken away from it in a trial."""
         try:
             lines = self.file.with_name(f"{self.file.name}.done").read_text("utf-8").splitlines()
         except OSError:
-            return set()
-        return {int(line.split()[0]) for line in lines if line.split()[0].isdigit()}
+            return []
+        words = (line.split() for line in lines)
+        return [(int(line[0]), line[1]) for line in words if len(line) == 2 and line[0].isdigit()]
+
+    def done(self, word: str, known: int = 0) -> set[int]:
+        """The processes that did this after so many acts that were known before: another fault's, or the same's."""
+        return {pid for pid, did in self.acts()[known:] if did == word}
 
     def environment(self, env: Mapping[str, str], app: str) -> dict[str, str]:
         """The app's environment with the hook in it."""

@@ -10,7 +10,7 @@ from harness.model.scenario import FaultUse
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:
-    return Operation(stage.deployment, SIGTTOU, back=SIGTTIN, more=-1)
+    return Operation(stage.deployment, stage.links["ingress"].live, SIGTTOU, back=SIGTTIN, more=-1)
 
 
 FAULT = FaultSpec(

@@ -6,19 +6,16 @@ With `start_s` the new ones need that much longer to start than the old ones did
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass
 from signal import SIGHUP
 
 from harness.errors import UsageError
 from harness.faults.fault import Actor, Evidence, FaultSpec, Parameter, Proof, Stage
-from harness.faults.operation import Operation
+from harness.faults.operation import NOTICE_S, Operation
 from harness.faults.reloading import Hook
 from harness.model.scenario import FaultUse
 
-_NOTICE_S = 30.0
-_LOOK_S = 0.1
+_BOOT_S = 30.0
 
 
 @dataclass(slots=True)
@@ -28,24 +25,20 @@ class SlowReload:
     reload: Operation
     hook: Hook
     start_s: float
+    known: int = 0
 
     async def apply(self) -> Evidence:
+        self.known = len(self.hook.acts())
         self.hook.tell(f"sleep {self.start_s:g}")
         return {**await self.reload.apply(), "start_s": self.start_s}
 
     async def prove(self) -> Proof:
-        """All workers are new, and each says that it waited before it imported the app."""
+        """All workers are new and answer, and each says that it waited before it imported the app."""
         proof = await self.reload.prove()
-        end = time.monotonic() + self.start_s + _NOTICE_S
-        while not self._all_waited() and time.monotonic() < end:
-            await asyncio.sleep(_LOOK_S)
-        waited = len(self.hook.done() & set(self.reload.deployment.workers()))
-        why = f"{proof.why} {waited} of them waited {self.start_s:g} s before they imported the app."
-        return Proof(proof.ok and self._all_waited(), why, {**proof.evidence, "waited": waited})
-
-    def _all_waited(self) -> bool:
         workers = set(self.reload.deployment.workers())
-        return bool(workers) and workers <= self.hook.done()
+        waited = len(workers & self.hook.done("sleep", self.known))
+        why = f"{proof.why} {waited} of them waited {self.start_s:g} s before they imported the app."
+        return Proof(proof.ok and 0 < waited == len(workers), why, {**proof.evidence, "waited": waited})
 
     async def lift(self) -> Evidence:
         self.hook.forget()
@@ -53,12 +46,13 @@ class SlowReload:
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:
-    reload = Operation(stage.deployment, SIGHUP, all_new=True)
+    reload = Operation(stage.deployment, stage.links["ingress"].live, SIGHUP, all_new=True)
     start_s = FAULT.value(use, "start_s")
     if start_s <= 0:
         return reload
     if stage.hook is None:
         raise UsageError(f"{use.id} with start_s needs a server that was started for it.")
+    reload.notice_s = NOTICE_S + start_s + _BOOT_S
     return SlowReload(reload, stage.hook, start_s)
 
 

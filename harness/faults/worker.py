@@ -10,7 +10,7 @@ from harness.deployment import Deployment, NotThere
 from harness.faults.fault import Parameter
 from harness.system.proc import Stat, is_same, read_stat
 from harness.system.socket_diag import received
-from harness.system.sockets import ESTABLISHED, inodes_of, tcp_rows
+from harness.system.sockets import ESTABLISHED, TcpRow, inodes_of, tcp_rows
 
 BUSIEST = -1
 _WATCHED_S = 0.25  # at 20 requests a second five of them show who is asked
@@ -62,9 +62,10 @@ def send(worker: Stat, number: int) -> bool:
     return True
 
 
-def other_ends(deployment: Deployment, pid: int) -> frozenset[int]:
+def other_ends(deployment: Deployment, pid: int, rows: Sequence[TcpRow] | None = None) -> frozenset[int]:
     """Inodes of the sockets that clients on this machine have connected to the worker."""
-    port, ours, rows = deployment.address.port, inodes_of(pid), tcp_rows()
+    rows = tcp_rows() if rows is None else rows
+    port, ours = deployment.address.port, inodes_of(pid)
     clients = {row.remote_port for row in rows if row.local_port == port and row.inode in ours}
     theirs = (row for row in rows if row.remote_port == port and row.local_port in clients)
     return frozenset(row.inode for row in theirs if row.state == ESTABLISHED and row.inode)

@@ -9,9 +9,11 @@ from fault_rig import Scene, applied
 from operations_rig import UP_S, WORKERS, Stand, stand
 from parts_rig import until
 
+from harness.backends.process import ProcessDeployment
 from harness.deployment import Deployment
 from harness.errors import MachineError
 from harness.faults.kill import Kill
+from harness.faults.operation import Operation
 from harness.faults.pins import Pins
 from harness.faults.worker import connections_by_worker, other_ends
 from harness.system.proc import Stat, read_stat
@@ -183,7 +185,10 @@ def test_the_number_of_workers_is_another_one_until_the_lift(server: Stand, name
         deployment = await server.up()
         master, before = deployment.master(), set(deployment.workers())
         actor = server.actor(f"server.{name}")
-        async with applied(actor):
+        async with applied(actor) as proof:
+            new, gone = max(0, meanwhile - WORKERS), max(0, WORKERS - meanwhile)
+            assert (proof.evidence["new"], proof.evidence["answered"]) == (new, new)
+            assert (int(proof.evidence["clients"]) > 0, proof.evidence["connected"]) == (gone > 0, 0)
             assert await server.answering(meanwhile)
             assert len(before & set(deployment.workers())) == min(WORKERS, meanwhile)
         await until(lambda: len(deployment.workers()) == WORKERS, UP_S, "as many workers as before")
@@ -198,7 +203,9 @@ def test_a_reload_replaces_every_worker_of_the_same_supervisor(server: Stand) ->
     async def see() -> None:
         deployment = await server.up()
         master, before = deployment.master(), set(deployment.workers())
-        async with applied(server.actor("server.sighup")):
+        async with applied(server.actor("server.sighup")) as proof:
+            assert (proof.evidence["answered"], proof.evidence["connected"]) == (WORKERS, 0)
+            assert int(proof.evidence["clients"]) >= WORKERS
             assert await server.answering(WORKERS)
             assert before & set(deployment.workers()) == set()
         assert deployment.master() == master
@@ -212,13 +219,101 @@ def test_a_slow_reload_keeps_each_new_worker_from_its_app_for_so_long(server: St
         master, before = deployment.master(), set(deployment.workers())
         async with applied(server.actor("server.sighup", start_s=1)):
             assert before & set(deployment.workers()) == set()
-            assert set(deployment.workers()) <= server.hook.done()
+            assert set(deployment.workers()) <= server.hook.done("sleep")
             assert await server.answering(WORKERS)
         slow = set(deployment.workers())
         async with applied(server.actor("server.sighup")):  # nothing of it is left for the next
             assert await server.answering(WORKERS)
-            assert set(deployment.workers()) & (slow | server.hook.done()) == set()
+            assert set(deployment.workers()) & (slow | server.hook.done("sleep")) == set()
         assert deployment.master() == master
+
+    server.run(see())
+
+
+def test_new_workers_that_do_not_answer_speak_against_a_reload_and_do_not_hold_it_up(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        actor = server.actor("server.sighup")
+        assert isinstance(actor, Operation)
+        server.hook.tell("sleep 60")
+        try:
+            await actor.apply()
+            await until(lambda: not set(deployment.workers()) & before_of(actor), UP_S, "all are new")
+            actor.notice_s = 1.0
+            async with asyncio.timeout(UP_S):
+                proof = await actor.prove()
+        finally:
+            await actor.lift()
+            server.hook.forget()
+            await deployment.kill()  # they sleep
+        assert not proof.ok
+        assert (proof.evidence["new"], proof.evidence["left"], proof.evidence["answered"]) == (WORKERS, 0, 0)
+
+    server.run(see())
+
+
+def before_of(actor: Operation) -> set[int]:
+    return set(actor.seen.before) if actor.seen is not None else set()
+
+
+@pytest.mark.parametrize("whose", ["another's", "nobody's"])
+def test_without_a_client_that_lost_its_worker_none_is_said_to_have_left(server: Stand, whose: str) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        async with server.pinned():
+            actor = server.actor("server.scale-down")
+            assert isinstance(actor, Operation)
+            await actor.apply()
+            assert actor.seen is not None
+            all_ends = frozenset[int]().union(*actor.seen.clients.values())
+            await until(lambda: len(deployment.workers()) == WORKERS - 1, UP_S, "one has left")
+            actor.seen.clients = dict.fromkeys(actor.seen.before, all_ends) if whose == "another's" else {}
+            actor.notice_s = 1.0
+            proof = await actor.prove()
+            await actor.lift()
+        assert not proof.ok
+        assert proof.evidence["left"] == WORKERS - 1
+        assert int(proof.evidence["connected"]) == (1 if whose == "another's" else 0)
+        assert await server.answering(WORKERS)
+
+    server.run(see())
+
+
+def test_a_reload_is_proven_by_anybodys_answer_where_the_app_closes_each_connection(server: Stand) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        await until(lambda: set(connections_by_worker(deployment).values()) == {0}, UP_S, "no connection")
+        actor = server.actor("server.sighup")
+        assert isinstance(actor, Operation)
+        actor.live = "/health?-1"
+        async with applied(actor) as proof:
+            assert actor.seen is not None
+            assert actor.seen.unkept
+            assert "somebody answered us" in proof.why
+        assert await server.answering(WORKERS)
+
+    server.run(see())
+
+
+def test_a_broken_reload_is_not_proven_by_what_was_written_before_it_nor_by_a_word_alone(
+    server: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def see() -> None:
+        deployment = await server.up()
+        done = server.hook.file.with_name(f"{server.hook.file.name}.done")
+        with done.open("a") as file:
+            file.write(f"{deployment.workers()[0]} raise\n")
+        monkeypatch.setattr("harness.faults.reload_broken._NOTICE_S", 0.3)
+        monkeypatch.setattr(ProcessDeployment, "signal", lambda *_: None)
+        actor = server.actor("server.reload-broken")
+        await actor.apply()
+        stale = await actor.prove()
+        with done.open("a") as file:
+            file.write(f"{deployment.workers()[0]} sleep\n{deployment.workers()[1]} raise\n")
+        word = await actor.prove()
+        await actor.lift()
+        assert (stale.ok, stale.evidence["failed"]) == (False, 0)
+        assert (word.ok, word.evidence["failed"], word.evidence["went"]) == (False, 1, 0)
 
     server.run(see())
 
@@ -228,7 +323,9 @@ def test_a_broken_reload_ends_gunicorn_and_it_is_started_again_with_code_that_is
         deployment = await server.up()
         old, actor = deployment.master(), server.actor("server.reload-broken")
         await actor.apply()
-        assert (await actor.prove()).ok
+        proof = await actor.prove()
+        assert proof.ok, proof
+        assert int(proof.evidence["went"]) > 0 or proof.evidence["ended"]
         await until(lambda: deployment.master() < 0, UP_S, "Gunicorn ends when its workers cannot start (F29)")
         assert "cannot be imported" in deployment.log.read_text()
         told = await actor.lift()
