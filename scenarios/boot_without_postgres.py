@@ -9,7 +9,7 @@ from harness.model.scenario import Scenario, fault
 SCENARIO = Scenario(
     name="boot-without-postgres",
     asks="Does the service start while its database is away, say so, and become ready by itself when it comes?",
-    finds=("F11", "F12", "F58"),
+    finds=("F11", "F12"),
     requires=("postgres",),
     faults=(fault("server.boot-without-postgres", for_s=16),),
     ready="down",

@@ -103,12 +103,14 @@ CASES = (
         "early_ack",
         "db-refused",
         {"nothing-lost": "the defect: batches that met the outage are gone"},
+        finds=("F62",),
         tested=True,
     ),
     Case(
         "early_ack",
         "drain",
         {"nothing-lost": "the defect: the last batch is never written"},
+        finds=("F62",),
         tested=True,
     ),
     Case(

@@ -4,6 +4,8 @@ A warm-up that goes on (imports, pools, caches) would be told as the service's o
 may differ by a quarter or by 5 ms, whichever is more: on two shared cores latencies of a healthy service spread by half
 (seen so), the medians of some hundred requests by far less. Where the mixture of request lines is the reason for a
 difference, the lines are compared one by one.
+
+Finds no failure mode of a service: it keeps a warm-up from being told as one.
 """
 
 import numpy as np

@@ -4,7 +4,11 @@ Judged are the baseline, the time after the recovery, and during a fault the req
 broken: a slow part that takes unrelated endpoints with it is a defect, an unreachable one is none of theirs. Lines that
 need what is broken are told. A worker's fault excuses what that worker had in hand (facts/phases.py). Over the budget
 is over it surely: the lower end of the 95 % interval (facts/statistics.py) counts, so that one error in a hundred
-requests does not fail a service with a budget of one in a thousand.
+requests does not fail a service with a budget of one in a thousand. That is the default, for 99.9 % is where most
+objectives begin, and what is not broken has no reason to fail at all.
+
+Finds F07 (killed worker), F46 (pool and threads wait for each other), F47 (threads used up), F53 (idle connections fill
+the limit), F55 (slow or silent sender) and F59 (slow dependency takes everything).
 """
 
 from harness.model.record import Span, TrialRecord

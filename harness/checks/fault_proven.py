@@ -1,8 +1,10 @@
 """The fault bit: it was applied, evidence of its own says so, and the app was on the path that was broken.
 
 A service that reaches its database around the proxy passes every trial without having been tried. So the fault's own
-evidence (the toxic read back, a canary, the kernel's word) is not enough: the app's connections must have been seen
-to come through the proxy in the baseline, and none around it. Failing requests of the app prove nothing.
+evidence (the toxic read back, a canary, the kernel's word) is not enough: the app's connections must have been seen to
+come through the proxy in the baseline, and none around it. Failing requests of the app prove nothing.
+
+Finds no failure mode of a service: it says whether the trial could have shown one.
 """
 
 from harness.model.observation import PathSampled, ServerStopped

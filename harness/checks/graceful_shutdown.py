@@ -5,6 +5,10 @@ all the same (T06), so it is told, not judged. A request counts as accepted 250 
 worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after SIGTERM are told. Each trial
 ends with SIGTERM and requests held open across it; only the one that is about it has the load on as well. The SIGTERM
 of a restart is held to the same. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
+
+Finds F13 (worker dies while the database is down), F14 (cut at the end of the grace), F15 (shutdown without a limit),
+F16 (stuck worker holds up SIGTERM), F18 (refused right after SIGTERM), F30 (lifespan that does not end), F31 (pool
+closed before its requests), F32 (first to finish ends the rest) and F34 (cut answer counted as a success).
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,12 @@
 Counted from the moment at which a request was due, so that a stall is told in full; what got no answer is over. Judged
 in the same phases as the errors, line by line where a line has 200 requests or more (below that one percent is a matter
 of one or two), the rest of a phase together if it is 50 or more. Over is over surely, with few requests as with many:
-the lower end of the 95 % interval of the share that was late lies above one percent.
+the lower end of the 95 % interval of the share that was late lies above one percent. The default of 250 ms is a
+promise, not a measurement: a page that asks four times, one after another, is then there within a second.
+
+Finds F28 (silence through a reload), F37 (timeout costs twice), F38 (pool as an endless queue), F46 (pool and threads
+wait for each other), F47 (threads used up), F51 (latency paid several times), F55 (slow or silent sender) and F59 (slow
+dependency takes everything).
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,11 @@
 """Liveness stays green whatever happens to the parts: the orchestrator must not restart what only waits.
 
 A liveness probe that asks the database turns a short outage into a restart of every worker. The orchestrator acts after
-`failure_threshold` failed probes in a row, so that is the limit; single misses are told. A fault of the worker or the
-server itself may fail liveness: there the check does not apply. Ingress faults do not matter, for probes bypass it.
+`failure_threshold` failed probes in a row, so that is the limit (3, as in Kubernetes); single misses are told. A fault
+of the worker or the server itself may fail liveness: there the check does not apply. Ingress faults do not matter, for
+probes bypass it.
+
+Finds F40 (liveness asks the database) and F53 (idle connections fill the limit).
 """
 
 from harness.model.observation import ProbeAnswered

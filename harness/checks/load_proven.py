@@ -1,9 +1,11 @@
 """The load was what was asked for: every arrival is accounted for, and they left on time.
 
-A generator that is late hides the latency that it should measure (coordinated omission: a stall of 2 s showed as a
-p99 of 46 ms, seen). Send lag p99 may be a tenth of the SLO, so that it cannot decide a verdict; one arrival in a
-hundred may go unsent. What is due from the bite to the recovery is left out: there the fault holds connections. Of a
-flow only the first request of each task was due at a moment; in a closed model none was, and there is nothing to hold.
+A generator that is late hides the latency that it should measure (coordinated omission: a stall of 2 s showed as a p99
+of 46 ms, seen). Send lag p99 may be a tenth of the SLO, so that it cannot decide a verdict; one arrival in a hundred
+may go unsent. What is due from the bite to the recovery is left out: there the fault holds connections. Of a flow only
+the first request of each task was due at a moment; in a closed model none was, and there is nothing to hold.
+
+Finds no failure mode of a service: it keeps a late generator from hiding one, or from making one up.
 """
 
 import numpy as np

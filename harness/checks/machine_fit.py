@@ -1,11 +1,13 @@
 """The machine was fit to judge: the harness's own loop and a trivial server beside the app answered in time.
 
 Without a control of its own a harness blames the app for its neighbours: at load average 4 to 5 on two cores healthy
-services broke a bound in 6 of 16 trials (T34). A hiccup is dealt with where it happens (facts/machine.py);
-this premise says no only where more than a tenth of the time from the baseline on was lost. The limits: 100 ms of the
-harness's loop is a tenth of a probe's usual timeout, 250 ms of a trivial server is the usual SLO of a whole request.
+services broke a bound in 6 of 16 trials (T34). A hiccup is dealt with where it happens (facts/machine.py); this premise
+says no only where more than a tenth of the time from the baseline on was lost. The limits: 100 ms of the harness's loop
+is a tenth of a probe's usual timeout, 250 ms of a trivial server is the usual SLO of a whole request.
 
 A Toxiproxy that hung and was started anew has cut every connection, which no service is to blame for.
+
+Finds no failure mode of a service: it keeps the machine's trouble from being told as one.
 """
 
 from harness.model.observation import PROXY_RENEWED, MachineSampled, Noted

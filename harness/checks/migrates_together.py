@@ -4,6 +4,8 @@ At each rollout several init containers migrate, or a job is tried again while i
 lock both find nothing there and both make it: one of them fails, or does everything twice. What counts is how each run
 ended and what is in the database afterwards, so it does not matter whether the second run waited or found nothing to
 do. Two runs that never met show nothing, and `fault-proven` says so.
+
+Finds F61 (setup by two at once).
 """
 
 from harness.model.record import TrialRecord

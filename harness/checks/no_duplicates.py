@@ -4,6 +4,8 @@ A write that is tried again after its answer got lost is done again, unless it c
 write: the first attempt had reached the database, only nobody heard of it. A load sends each key once, so two rows with
 one key are the service's own doing. One is enough, and no machine is an excuse for it. As for `nothing-lost`, 20
 acknowledged writes around the bite are needed before "none" means something.
+
+Finds F36 (half-open connection), F37 (timeout costs twice) and F43 (work for a client that has gone).
 """
 
 from harness.model.observation import KeysStored

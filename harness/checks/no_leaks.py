@@ -9,8 +9,10 @@ rest before the first. What grew in all three by more than it may is a leak.
 
 The least of a rest is taken, so that what is busy at that moment does not count. Three sessions each time are let pass,
 for a pool grows by what an outage asks of it; three descriptors of each worker, connections of clients left out; one
-session left open in a transaction is one too many. Memory may grow by `leak_mib` in each worker: an interpreter that
-has just started still does. Only workers that lived through all of it are compared.
+session left open in a transaction is one too many. Memory may grow by 4 MiB (`leak_mib`) in each worker: an interpreter
+that has just started still does. Only workers that lived through all of it are compared.
+
+Finds F43 (work for a client that has gone) and F45 (connection or transaction not given back).
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Workers whose supervisor died go on serving old code and hold the port; with SO_REUSEPORT old and new answer side by
 side. They are found by a mark in their environment and as children that we inherit; zombies are not counted. The 5 s
 are what gunicorn's own workers took to notice that their supervisor was gone (4.6 s).
+
+Finds F09 (workers outlive their supervisor), F16 (stuck worker holds up SIGTERM) and F27 (shell swallows SIGTERM).
 """
 
 from harness.model.observation import OrphansScanned

@@ -4,8 +4,12 @@ A service whose workers die or are killed one after another answers between two 
 green while whoever was in hand is cut off each time. Each worker is known by its pid, and pids are listed four times a
 second: a pid that was not there when the service was up is a replacement. Explained are one for each fault of a worker,
 all of them for a reload, one for a change of their number, and those of a declared recycling: a worker that serves
-`max_requests` and leaves. Below 1,000 requests the recycling itself is the storm, for each one cuts connections.
-Everything else has no reason, so the limit is zero. A worker that comes and goes between two looks is not seen.
+`max_requests` and leaves. Below 1,000 requests the recycling itself is the storm, for each one cuts connections: with
+300 it was 24 of 4,400 requests. Everything else has no reason, so the limit is zero. A worker that comes and goes
+between two looks is not seen.
+
+Finds F02 (killed below the timeout), F06 (busy worker taken for dead), F07 (killed worker) and F22 (recycled after few
+requests).
 """
 
 from harness.model.fault_traits import has_trait

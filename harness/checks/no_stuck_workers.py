@@ -5,6 +5,9 @@ and stay green (T29). Only a probe over a connection that this worker holds show
 gunicorn's usual timeouts and far above a loop's pause in a healthy service. A kept connection that ends is not a stuck
 worker (T28). The worker that a fault was aimed at is asked once its supervisor had its time: its own timeout + 2 s
 after the lift.
+
+Finds F01 (blocked event loop), F02 (killed below the timeout), F03 (blocked loop that nobody notices), F04
+(interpreter's lock held), F23 (recycling makes the timeout a limit) and F59 (slow dependency takes everything).
 """
 
 import re
@@ -165,5 +168,5 @@ CHECK = Check(
     "Is any worker stuck?",
     judge,
     premises=(STARTS, MACHINE_FIT, FAULT_PROVEN),
-    finds=("F01", "F02", "F03", "F04", "F59"),
+    finds=("F01", "F02", "F03", "F04", "F23", "F59"),
 )

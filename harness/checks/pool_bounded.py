@@ -8,6 +8,8 @@ it grow. So a healthy minute proves little, and trouble shows it.
 The limit is the database's own: `max_connections` without what it keeps for superusers and without our one session.
 Sessions are counted once a second; refusals are counted in the log of a server that we started, so that none between
 two looks is missed. Of a server of the user's only the sessions are known.
+
+Finds F38 (pool as an endless queue), F41 (too many connections) and F60 (retry storm).
 """
 
 from harness.model.observation import DatabaseSampled

@@ -4,6 +4,8 @@ An orchestrator that waits for a hanging probe removes nothing from its load bal
 pool: a probe over the pool hangs for as long as its idle connections are dead. One silent probe is enough: a percentile
 would hide the defect that only the first few probes meet. The slack of 0.5 s over the probe's own timeout is for a
 probe that gives its answer at the very end of its time. What a hurt worker had in hand is left out.
+
+Finds F35 (readiness hangs with the database) and F37 (timeout costs twice).
 """
 
 from harness.model.record import Span, TrialRecord

@@ -6,11 +6,14 @@ enough, so each is asked over its own connection too.
 
 "Down" is measured at the first failed probe with no good one after it until the lift, as an orchestrator knows it: at
 the answer, or when its patience ends. The default of 4 s is a probe each second, a verdict from a probe of a second
-with a second of patience, and two in a row of them. "Up" is broken by one bad probe. Left out where one worker is
-hurt: what was in its hands, workers that replace it (they may be unready while they start: `recovers` looks at them),
-and a lone bad probe, which may have met such a worker. Through a reload workers go on purpose, and each may say so:
-those that go are left out, and on fresh connections it takes `failure_threshold` bad probes in a row, as an
-orchestrator counts.
+with a second of patience, and two in a row of them. "Up" is broken by one bad probe. Left out where one worker is hurt:
+what was in its hands, workers that replace it (they may be unready while they start: `recovers` looks at them), and a
+lone bad probe, which may have met such a worker. Through a reload workers go on purpose, and each may say so: those
+that go are left out, and on fresh connections it takes `failure_threshold` bad probes in a row, as an orchestrator
+counts.
+
+Finds F12 (boot needs the database), F28 (silence through a reload), F39 (readiness falls with a busy pool) and F53
+(idle connections fill the limit).
 """
 
 from dataclasses import dataclass

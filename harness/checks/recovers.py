@@ -5,6 +5,11 @@ replaced: users notice when the outage is long over. Recovery of a good pool too
 20 s of dropped packets), with the kernel's retransmissions alone 6.7 s, so 5 s tells one from the other. After a
 worker's fault the time runs from what its supervisor needs: its own timeout + 2 s for a silent worker, 2 s for a dead
 one.
+
+Finds F05 (frozen worker), F08 (one death ends all), F10 (kept connections stay with old workers), F12 (boot needs the
+database), F13 (worker dies while the database is down), F39 (readiness falls with a busy pool), F41 (too many
+connections), F45 (connection or transaction not given back), F50 (failover to a read-only database), F52 (pool dead
+after an outage) and F60 (retry storm).
 """
 
 from harness.model.record import Span, TrialRecord
@@ -108,5 +113,5 @@ CHECK = Check(
     judge,
     applies,
     (STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN),
-    finds=("F05", "F08", "F10", "F12", "F13", "F39", "F41", "F50", "F52", "F60"),
+    finds=("F05", "F08", "F10", "F12", "F13", "F39", "F41", "F45", "F50", "F52", "F60"),
 )

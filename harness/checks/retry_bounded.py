@@ -8,6 +8,8 @@ which backoff and a deadline usually hold it to. Beside requests, two attempts a
 refused link, for a readiness that asks each half second, and at the stub the canaries of the fault itself, as many as
 its evidence says: a fault on a share of the calls is looked for with up to a hundred. Cached calls count as one for
 each request.
+
+Finds F59 (slow dependency takes everything) and F60 (retry storm).
 """
 
 from __future__ import annotations

@@ -2,7 +2,10 @@
 
 A supervisor that ends them first, or ends itself because the new ones fail, turns a wrong deployment into an outage
 that lasts until somebody mends the code. The service has to be the same server, and its liveness must not fail
-`failure_threshold` times in a row, over fresh connections, from the reload to the lift.
+`failure_threshold` times in a row (3, as in Kubernetes, which would restart it then), over fresh connections, from the
+reload to the lift.
+
+Finds F29 (reload with broken code).
 """
 
 from harness.model.observation import ProbeAnswered

@@ -1,10 +1,14 @@
 """Timeouts fire in the right order: whoever waits inside gives up before whoever waits outside.
 
 The inequalities are those of harness/model/ladder.py, and each is judged in the scenario that shows it: a table that is
-locked, a part that is silent for longer than the deadline, SIGTERM. What stands in a setting is read, what only the
-app knows is measured there (facts/rungs.py). A limit that is nowhere to be seen accuses nobody: an app may have no
+locked, a part that is silent for longer than the deadline, SIGTERM. What stands in a setting is read, what only the app
+knows is measured there (facts/rungs.py). A limit that is nowhere to be seen accuses nobody: an app may have no
 statement_timeout, and its own limits are not ours to know. But a request that nothing ended before its client did has
-no deadline, whatever the settings say. The slack is that of `requests-bounded`, for the two tell the same times.
+no deadline, whatever the settings say. Three requests show who was first; one or two may be chance. The slack is that
+of `requests-bounded`, for the two tell the same times.
+
+Finds F14 (cut at the end of the grace), F30 (lifespan that does not end), F33 (one deadline on both sides), F36
+(half-open connection) and F37 (timeout costs twice).
 """
 
 import math

@@ -23,6 +23,7 @@ from harness.checks.facts.recovery import bite
 from harness.model.observation import LogNoted, ProbeAnswered
 from harness.model.record import TrialRecord
 from harness.model.verdict import Verdict
+from scenarios import recycled
 
 LATE = {"control_ms": 900.0}
 
@@ -251,6 +252,14 @@ def test_a_stuck_worker_is_told_with_pid_time_and_stack() -> None:
 def test_a_worker_that_its_supervisor_had_to_kill_was_stuck(scenario, text: str, outcome: str) -> None:  # type: ignore[no-untyped-def]
     verdict = stuck(Story(scenario, new_pid_s=5.0), LogNoted("worker-timeout", text, ns(15.0), ns(15.0)))
     assert verdict.verdict == outcome, verdict.why
+
+
+def test_a_long_request_that_recycling_ends_is_found() -> None:
+    """F23: the supervisor kills the worker that was to leave, for it beats no more."""
+    note = LogNoted("worker-timeout", "[CRITICAL] WORKER TIMEOUT (pid:101)", ns(15.0), ns(15.0))
+    verdict = stuck(Story(recycled.SCENARIO), note)
+    assert verdict.verdict == "fail"
+    assert "had to kill 1 workers" in verdict.why
 
 
 def test_the_frozen_worker_is_judged_once_its_supervisor_had_its_time() -> None:

@@ -85,6 +85,25 @@ def test_a_check_is_told_as_it_asks_and_with_its_premises(check: Check) -> None:
         assert "fails when" in text.lower()
         assert "Change: " in text
     assert re.findall(r"Finds \[(.+)\]\(failure-modes\.md", text) == ([", ".join(check.finds)] if check.finds else [])
+    assert check.finds or "Finds no failure mode of a service: " in text
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_the_docstring_of_a_check_says_what_it_finds(check: Check) -> None:
+    """By number and by the name that the page has for it."""
+    names = dict(re.findall(r"^\| (F\d\d) \| ([^|]+) \|", page("failure-modes.md"), re.MULTILINE))
+    docstring = " ".join((sys.modules[check.judge.__module__].__doc__ or "").split())
+    _, begins, said = docstring.partition("Finds ")
+    assert begins
+    assert dict(re.findall(r"(F\d\d) \(([^)]+)\)", said)) == {number: names[number] for number in check.finds}
+    assert re.findall(r"\bF\d\d\b", said) == list(check.finds)
+    assert check.finds or said.startswith("no failure mode of a service: ")
+
+
+def test_each_objective_has_its_reason() -> None:
+    told = {code(row[0]): row[2] for row in rows(section(page("verdicts.md"), "## Limits")) if len(row) == 3}
+    for item in fields(Slo):
+        assert len(told[f"slo.{item.name}"].split()) > 12, "what it is, and why the default is what it is"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "harness/checks").glob("*.py")), ids=lambda path: path.stem)

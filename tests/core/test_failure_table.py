@@ -1,10 +1,12 @@
 """The table of failure modes is what the code and the bad apps say, and these say nothing that is not so."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from bad_cases import CASES, Case
 from failure_table import PAGE, written
+from record_builder import Story
 
 from harness.checks import CHECKS
 from harness.model.scenario import Scenario
@@ -32,6 +34,16 @@ def test_all_of_the_table_is_written() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_scenario_that_breaks_something_says_what_it_finds(scenario: Scenario) -> None:
     assert scenario.finds or not scenario.faults, "`finds` names the failure modes of docs/failure-modes.md"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_what_a_scenario_claims_is_found_by_a_check_that_applies_there(scenario: Scenario) -> None:
+    """In a trial that went well: of all its faults, or of one alone, for the builder makes the first of them only."""
+    alone = [replace(scenario, faults=(use,)) for use in scenario.faults]
+    records = [Story(each).record() for each in (scenario, *alone)]
+    for number in scenario.finds:
+        checks = [check for check in CHECKS if number in check.finds]
+        assert any(check.applies(record) is None for check in checks for record in records), number
 
 
 def test_what_is_found_has_a_name() -> None:
