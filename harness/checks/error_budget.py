@@ -14,13 +14,16 @@ the limit), F55 (slow or silent sender) and F59 (slow dependency takes everythin
 from harness.model.record import Span, TrialRecord
 from harness.model.samples import errors
 from harness.model.target import Limits
+from harness.model.trial import Trial
 from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.phases import Judged, beside, judgeable, told
 from .facts.recovery import bite
+from .facts.settings import bounds, grace
 from .facts.statistics import lower_bound
+from .facts.troubles import hurts, uses_on_parts
 
 NAME = "error-budget"
 _MIN_REQUESTS = 50
@@ -43,8 +46,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"Errors exceed the budget in the {first.phase}: {share.count} of {share.n} ({share.value:.2%}, surely"
             f" {lower_bound(share.count, share.n):.2%}; limit {budget:.2%}).",
             evidence=evidence,
-            advice="Read the server's log at these errors; bound each call to a part, and keep endpoints that do not"
-            " need it apart from it.",
+            advice=_advice(record.trial, first.phase),
             limits=bound,
         )
         unfit = unfit_spans(record, limits)
@@ -58,6 +60,31 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         return inconclusive(NAME, why, evidence=evidence, limits=bound)
     return passed(
         NAME, f"Errors stayed within the budget: {counts} (limit {budget:.2%}).", evidence=evidence, limits=bound
+    )
+
+
+def _advice(trial: Trial, phase: str) -> str:
+    deadline_s = trial.slo.deadline_s
+    if phase != "fault":
+        return (
+            f"Read the server's log at these errors, and bound what waits for a part: {bounds(trial)}. Then a request"
+            f" ends within slo.deadline_s ({deadline_s:g} s) and frees what the next one needs."
+        )
+    if hurts(trial, "client", "ingress"):
+        return (
+            "Set a limit on connections (Uvicorn: limit_concurrency) above what clients and the load balancer keep"
+            " open, for idle ones count, and let the proxy in front (nginx: client_header_timeout and"
+            f" client_body_timeout {deadline_s:g}s) wait for slow senders instead of a worker."
+        )
+    if not uses_on_parts(trial):
+        return (
+            f"What a worker that ends has in hand needs time to be answered: keep {grace(trial)} above slo.deadline_s"
+            f" ({deadline_s:g} s). What may be repeated is tried again by the load balancer (nginx:"
+            " proxy_next_upstream error, with proxy_next_upstream_tries 2), for what a dead worker had is lost."
+        )
+    return (
+        f"Bound each call to what is broken: {bounds(trial)}. And let at most half of the pool's connections or of the"
+        " threads wait for it (asyncio.Semaphore, 503 beyond that): the other half is for requests that do not need it."
     )
 
 

@@ -19,12 +19,14 @@ from harness.model.record import Span, TrialRecord
 from harness.model.rows import Rows
 from harness.model.samples import of_endpoint, over_limit, quantiles, response_ns
 from harness.model.target import Limits
+from harness.model.trial import Trial
 from harness.model.verdict import Verdict
 
 from .check import BASELINE_STEADY, FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.phases import Judged, beside, judgeable, told
 from .facts.recovery import bite
+from .facts.settings import acquire_s
 from .facts.statistics import lower_bound
 
 NAME = "latency-slo"
@@ -64,7 +66,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"{worst.name}: {share.count} of {share.n} requests took longer than {record.trial.slo.p99_ms:g} ms"
             f" ({share.value:.1%}, surely {lower_bound(share.count, share.n):.1%}; limit 1 %).",
             evidence=evidence,
-            advice="Look for what holds the event loop, the thread pool or the connection pool, before adding workers.",
+            advice=_advice(record.trial),
             limits=bound,
         )
         unfit = unfit_spans(record, limits)
@@ -79,6 +81,21 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         return inconclusive(NAME, why, evidence=evidence, advice="Raise rate_rps.", limits=bound)
     why = f"Not more than 1 % took longer than {record.trial.slo.p99_ms:g} ms (requests: {counts})."
     return passed(NAME, why, evidence=evidence, limits=bound)
+
+
+def _advice(trial: Trial) -> str:
+    if any(use.id == "server.sighup" for use in trial.scenario.faults):
+        return (
+            "Do less in imports and in the lifespan, for the silence of a reload is as long as a start: it has to stay"
+            f" below slo.p99_ms ({trial.slo.p99_ms:g} ms). Or let the new one start before the old one ends (a second"
+            " server, Uvicorn, Granian)."
+        )
+    return (
+        "Before adding workers, bound what requests wait for. The connection pool:"
+        f" pool.acquire(timeout={acquire_s(trial):.3g}) (a tenth of slo.deadline_s), and 503 instead of a queue without"
+        " an end; threads: no more `def` endpoints at once than anyio's limiter has (40 a worker), slow ones under a"
+        " CapacityLimiter of half of that; the event loop: asyncio.to_thread for whatever blocks it."
+    )
 
 
 def _groups(record: TrialRecord, phases: tuple[Judged, ...]) -> tuple[list[Group], list[str]]:

@@ -56,7 +56,9 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         f"{len(worst)} liveness probes in a row failed from {first.sent_ns / 1e9:.1f} s on (limit"
         f" {spec.failure_threshold}, {len(down)} of {len(probes)} in all): an orchestrator would have restarted it.",
         evidence=evidence,
-        advice=f"Answer {record.trial.live} without any I/O; leave the parts to {record.trial.ready}.",
+        advice=f"Answer {record.trial.live} from an `async def` without any I/O, within probes.live.timeout_s"
+        f" ({spec.timeout_s:g} s), and leave the parts to {record.trial.ready}: a restart mends none of them. A"
+        " limit_concurrency has to be above the connections that clients keep open, for idle ones count too.",
         limits=bound,
     )
     if len(sure) >= spec.failure_threshold:

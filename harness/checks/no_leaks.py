@@ -85,8 +85,10 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"With each of {len(rests) - 1} outages grew: {'; '.join(growth.told() for growth in leaks)} (at rest,"
             f" limit {leaks[0].step:g}{leaks[0].unit} for each).",
             evidence=evidence,
-            advice="Give back in `finally` or `async with` what was taken, also when the call fails or is cancelled;"
-            " set idle_in_transaction_session_timeout, and bound each cache and queue.",
+            advice="Give back in `finally` or `async with` what was taken, also when the call fails or is cancelled."
+            f" Set PostgreSQL's idle_in_transaction_session_timeout to {record.trial.slo.deadline_s:g}s"
+            " (slo.deadline_s: no request needs a transaction for longer), and give each cache and queue a maxsize"
+            " (lru_cache: 128).",
             limits=bound,
         )
     if not any(growth.what.startswith(_OF_WORKERS) for growth in found):

@@ -13,6 +13,7 @@ from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import STARTS, Check, failed, inconclusive, passed
+from .facts.settings import grace
 
 NAME = "no-orphans"
 
@@ -38,7 +39,9 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         f"{len(scan.pids)} processes of the deployment were alive {looked_s:.1f} s after its end (limit"
         f" {limits.orphan_s:g} s).",
         evidence=evidence,
-        advice="Start the server with exec or under an init, and let workers end when their supervisor is gone.",
+        advice="Start the server with `exec` (a shell swallows SIGTERM) and end all of it as one: docker run --init,"
+        f" systemd KillMode=control-group with TimeoutStopSec above {grace(record.trial)}. What workers start should"
+        " ask for PR_SET_PDEATHSIG = SIGKILL, for nobody signals it once its parent is gone.",
         limits=bound,
     )
 

@@ -20,6 +20,7 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
+from .facts.settings import patient_supervisor
 from .facts.troubles import first_bite_ns, hurts, service_span, troubles
 
 NAME = "no-restart-storm"
@@ -107,10 +108,13 @@ def _by_recycling(record: TrialRecord) -> int:
 def _advice(record: TrialRecord) -> str:
     declared = record.trial.server_settings.max_requests
     if 0 < declared < _LEAST_RECYCLING:
-        return f"max_requests is {declared}: leave it out, or set 10,000 with a jitter of a tenth to a half."
+        return (
+            f"max_requests is {declared}: leave it out, or set 10,000 with max_requests_jitter = 2,000, for each worker"
+            " that leaves cuts connections, and without a jitter all leave at once."
+        )
     return (
         "Read why they ended in the server's log: a crash, an exit of the app's own, the memory limit, or a supervisor"
-        " whose timeout is below twice the longest stall."
+        f" that took a busy worker for dead. {patient_supervisor(record.trial)}".rstrip()
     )
 
 

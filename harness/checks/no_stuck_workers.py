@@ -20,6 +20,7 @@ from harness.model.verdict import Verdict
 from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import excused, for_the_rig, unfit_spans
 from .facts.recovery import bite
+from .facts.settings import call_s, patient_supervisor, told
 from .facts.troubles import hurts, service_span, targets, troubles
 
 NAME = "no-stuck-workers"
@@ -54,7 +55,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         NAME,
         _tell(stuck, killed, limits, len(probes)),
         evidence=evidence | _evidence(record, stuck),
-        advice="Move what blocks out of the event loop (to_thread, a process, an async client) and give it a timeout.",
+        advice=_advice(record, stuck=bool(stuck)),
         limits={"stuck_s": limits.stuck_s},
     )
     unfit = unfit_spans(record, limits)
@@ -62,6 +63,17 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     if all(excused(unfit, sent, done) for sent, done in moments):
         return for_the_rig(record, limits, verdict, Span(*moments[0]))
     return verdict
+
+
+def _advice(record: TrialRecord, *, stuck: bool) -> str:
+    patient = patient_supervisor(record.trial)
+    if patient and not stuck:
+        return f"{patient} And move what blocks out of the event loop (asyncio.to_thread, an async client)."
+    return (
+        "Move what blocks out of the event loop (asyncio.to_thread, a process, an async client) and give it a timeout"
+        f" of {told(call_s(record.trial))} (requests: timeout=, a lock: acquire(timeout=)), three tenths of"
+        " slo.deadline_s, so that its request can still be answered."
+    )
 
 
 def _calm(

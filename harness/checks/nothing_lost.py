@@ -15,6 +15,7 @@ from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, STARTS, Check, failed, inconclusive, passed
+from .facts.settings import grace
 from .facts.writes import MIN_ACKNOWLEDGED, confirmed_writes, named, near_the_bite, why_not
 
 NAME = "nothing-lost"
@@ -42,7 +43,9 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
             f"{len(lost)} of {len(confirmed)} acknowledged writes are not stored (limit 0; {near} were acknowledged"
             " around the bite).",
             evidence=evidence,
-            advice="Answer only after the commit has returned, and finish what was accepted before the process ends.",
+            advice="Answer only after the commit has returned, with PostgreSQL's synchronous_commit = on (with `off`"
+            " the last 0.6 s may be lost), and write what is still queued at the lifespan's end, within"
+            f" {grace(record.trial)}: after that the worker is killed.",
             limits=bound,
         )
     if near < MIN_ACKNOWLEDGED:

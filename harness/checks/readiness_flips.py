@@ -168,12 +168,21 @@ def _judge_up(record: TrialRecord, limits: Limits) -> Verdict:
         f"Readiness said no where it must stay up: {len(down)} of {count} probes (limit 0), the first at"
         f" {first.sent_ns / 1e9:.1f} s on {stream.name} ({_said(first)}).",
         evidence=evidence,
-        advice=f"Let {record.trial.ready} fall only with what all requests need; probe over a connection of its own.",
+        advice=_stay_up(record),
     )
     unfit = unfit_spans(record, limits)
     if all(excused(unfit, seen.sent_ns, seen.done_ns) for _, seen in down):
         return for_the_rig(record, limits, verdict, Span(first.sent_ns, first.done_ns))
     return verdict
+
+
+def _stay_up(record: TrialRecord) -> str:
+    period_s, timeout_s = record.trial.ready_probe.period_s, record.trial.ready_probe.timeout_s
+    return (
+        f"Let {record.trial.ready} fall only with what all requests need, after two failures in a row. A task asks each"
+        f" {period_s:g} s, for at most {timeout_s:g} s (asyncio.wait, as the probe itself waits), over a connection of"
+        " its own: a pool that is merely busy is no reason to send nobody any more."
+    )
 
 
 def _met(stream: Stream, hurt: Span) -> bool:

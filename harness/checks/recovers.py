@@ -19,6 +19,7 @@ from harness.model.verdict import Verdict
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.recovery import SECOND, WINDOWS, Recovery, recovery
+from .facts.settings import bounds, watchful_supervisor
 from .facts.troubles import ends_for_good, hurts
 
 NAME = "recovers"
@@ -98,12 +99,11 @@ def _missing(seen: Recovery) -> str:
 
 def _advice(record: TrialRecord, seen: Recovery) -> str:
     if hurts(record.trial, "worker") and seen.worker_late:
-        timeout_s = record.trial.server_settings.stuck_timeout_s
-        now = "this one has none" if timeout_s is None else f"here {timeout_s:g} s"
-        return f"Use a supervisor that replaces dead and silent workers, with a timeout that fits ({now})."
+        return watchful_supervisor(record.trial)
     return (
-        "Bound connecting, acquiring and each command with a timeout, and let the pool replace connections that broke"
-        " (asyncpg >= 0.32)."
+        f"Bound connecting, acquiring and each command: {bounds(record.trial)}. And let the pool replace connections"
+        " that broke (asyncpg >= 0.32). After 20 s of lost packets a pool bounded like that was back in 0.8 s, one"
+        " without in 6.7 s."
     )
 
 

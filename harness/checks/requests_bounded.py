@@ -23,6 +23,7 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
+from .facts.settings import bounds, statement_s
 from .facts.troubles import Trouble, sigterm_ns, troubles, uses_beside_parts, uses_on_parts
 
 NAME = "requests-bounded"
@@ -68,7 +69,8 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f" {limits.answer_slack_s:g} s), the longest for {longest_s:.1f} s when the client gave up or it ended.",
             evidence=evidence,
             advice=f"Give each request a deadline (asyncio.timeout, at most {record.trial.slo.deadline_s:g} s), and"
-            " each call to a part a shorter timeout: asyncpg's command_timeout can cost twice its value.",
+            f" each call to a part a shorter one: {bounds(record.trial)}. asyncpg's command_timeout can cost twice its"
+            f" value, so let PostgreSQL end a statement first: statement_timeout = {statement_s(record.trial):.3g}s.",
             limits=bound,
         )
         spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]

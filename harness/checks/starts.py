@@ -15,6 +15,7 @@ from harness.model.target import Limits
 from harness.model.verdict import Verdict
 
 from .check import STARTS, Check, failed, inconclusive, passed
+from .facts.settings import starts_without_parts
 
 _TAIL_CHARS = 8000
 
@@ -35,8 +36,8 @@ def judge(record: TrialRecord, _limits: Limits) -> Verdict:
         STARTS,
         f"The service did not come up{again} in {took_s:.1f} s: {boot.why.rstrip('.')}.",
         evidence=evidence | {"log_tail": boot.log_tail[-_TAIL_CHARS:]},
-        advice="Read the last lines of its log (server.log of the trial has all of it): settings, an import, or a part"
-        " that the app must not need to start.",
+        advice="Read the last lines of its log (server.log of the trial has all of it) for a setting or an import that"
+        f" is wrong. If it waits for a part, or fails without it, {starts_without_parts(record.trial)}.",
     )
 
 
