@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass
 
 from harness.faults import canary
-from harness.faults.ends import ends_of, listener_of, lose, lose_nothing
+from harness.faults.ends import deaf, ends_of, listener_of, lose, lose_nothing
 from harness.faults.fault import Actor, Evidence, FaultSpec, Link, Proof, Stage
 from harness.faults.witness import Witness, told
 from harness.model.scenario import FaultUse
@@ -34,14 +34,20 @@ class AcceptThenHang:
         return {"connections_open": open_now}
 
     async def prove(self) -> Proof:
+        """What the kernel has set at the socket that accepts, and what becomes of an open and of a new connection."""
+        listening = deaf(self.toxiproxy, listener_of(self.toxiproxy, self.link))
         open_one = await self.witness.ask(1.0) if self.witness else "never open"
         echo = await canary.send(self.link, timeout_s=0.5)
-        evidence: Evidence = {"open_connection": open_one, "canary": echo.outcome, "canary_connected": echo.connected}
-        return Proof(
-            open_one == "answered" and echo.connected and echo.outcome == "silent",
-            told(self.link, open_one, echo.outcome),
-            evidence,
-        )
+        evidence: Evidence = {
+            "listener_deaf": listening == 1,
+            "open_connection": open_one,
+            "canary": echo.outcome,
+            "canary_connected": echo.connected,
+        }
+        hangs = open_one == "answered" and echo.connected and echo.outcome == "silent"
+        why = f"The kernel {'drops' if listening else 'does not drop'} what comes in on what the {self.link.name} proxy"
+        why += f" accepts. {told(self.link, open_one, echo.outcome)}"
+        return Proof(listening == 1 and hangs, why, evidence)
 
     async def lift(self) -> Evidence:
         if self.witness is not None:

@@ -41,14 +41,22 @@ class CutAfter:
         return self.after_ms / 1000
 
     async def prove(self) -> Proof:
-        """Waits for the first cut: a connection of ours ends then, not before, and another one is accepted."""
+        """Waits for the first cut: ends of the proxy are closed, one of ours among them, and a new one is accepted."""
         open_one = await self.witness.end(self.after_ms / 1000 + 1.0) if self.witness else "never open"
         lived_ms = round((time.monotonic() - self.began) * 1000, 1)
         echo = await canary.send(self.link)
-        bites = open_one == "closed" and lived_ms >= self.after_ms and echo.outcome == "answered"
-        evidence: Evidence = {"open_connection": open_one, "lived_ms": lived_ms, "canary": echo.outcome}
-        why = f"Over the {self.link.name} proxy an open connection of ours was “{open_one}” after {lived_ms:.0f} ms"
-        return Proof(bites, f"{why}, and a new one “{echo.outcome}”.", evidence)
+        bites = self.connections > 0 and open_one == "closed" and lived_ms >= self.after_ms
+        evidence: Evidence = {
+            "connections_closed": self.connections,
+            "open_connection": open_one,
+            "lived_ms": lived_ms,
+            "canary": echo.outcome,
+        }
+        why = (
+            f"{self.connections} connections were closed at the {self.link.name} proxy; an open one of ours was"
+            f" “{open_one}” after {lived_ms:.0f} ms, and a new one “{echo.outcome}”."
+        )
+        return Proof(bites and echo.outcome == "answered", why, evidence)
 
     async def lift(self) -> Evidence:
         if self.cuts is not None:

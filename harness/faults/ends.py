@@ -49,6 +49,12 @@ def lose(toxiproxy: Toxiproxy, inodes: frozenset[int], program: borrowed.Program
         return len(sockets)
 
 
+def deaf(toxiproxy: Toxiproxy, inodes: frozenset[int]) -> int:
+    """On how many of these sockets the kernel drops what comes in, by its own word."""
+    with borrowed.borrow(toxiproxy.process.pid, inodes) as sockets:
+        return sum(borrowed.drops(each) for each in sockets)
+
+
 def lose_nothing(toxiproxy: Toxiproxy, inodes: frozenset[int]) -> None:
     """The end of `lose`, where it was; else nothing happens."""
     with borrowed.borrow(toxiproxy.process.pid, inodes) as sockets:

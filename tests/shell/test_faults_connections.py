@@ -11,6 +11,7 @@ from fault_rig import Scene, applied, becomes, get
 from test_faults_link import CUT
 
 from harness.faults.cut_after import CutAfter
+from harness.faults.ends import deaf, ends_of, listener_of, lose_nothing
 from harness.faults.flap import SPREAD, Flap, periods_s
 from harness.faults.reset import Reset
 from harness.faults.witness import Witness
@@ -136,6 +137,34 @@ def test_half_open_loses_everything_acknowledges_nothing_and_goes_on_after_the_l
             assert (await get(faults.link("rates")))[0] == 200  # another link of the same proxy server
         assert await asyncio.wait_for(asked, 30) == 1  # the kernel sends it again, ever more seldom
         await session.close()
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize("name", ["half-open", "accept-then-hang", "cut-after"])
+def test_what_hears_again_is_not_said_to_be_lost(faults: Scene, name: str) -> None:
+    """Each of them without what it has set at the kernel, or done there: by then our own ends say nothing."""
+
+    async def see() -> None:
+        actor = faults.actor(f"db.{name}", **({"after_ms": 60_000} if name == "cut-after" else {}))
+        toxiproxy, link = faults.stage.toxiproxy, faults.link("db")
+        await actor.apply()
+        try:
+            if isinstance(actor, CutAfter):
+                assert actor.witness is not None
+                await actor.witness.close()
+                actor.after_ms = 0
+            ends = ends_of(toxiproxy, link).connections | listener_of(toxiproxy, link)
+            assert (deaf(toxiproxy, ends) > 0) is (name != "cut-after")
+            lose_nothing(toxiproxy, ends)
+            assert deaf(toxiproxy, ends) == 0
+            proof = await actor.prove()
+            assert not proof.ok
+            seen = {"listener_deaf": False} if name != "cut-after" else {"connections_closed": 0}
+            assert seen.items() <= proof.evidence.items()
+        finally:
+            await actor.lift()
         assert await faults.is_whole()
 
     faults.run(see())
