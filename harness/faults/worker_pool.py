@@ -29,11 +29,12 @@ from harness.system.sockets import inodes_of
 _AGAIN_S = 0.05
 _SILENT_S = 1.0
 _TRIES = 20
+_REFUSED = "answered 5"  # with a status that says so: it waits for a connection, but not as long as we do
 
 
 @dataclass(slots=True)
 class FillPool:
-    """`line` is a request that needs the part, for the proof; liveness where the load has none."""
+    """`line` is a request that needs the part, for the proof; where the load has none, nobody can say that it bites."""
 
     deployment: Deployment
     link: Link
@@ -79,23 +80,24 @@ class FillPool:
             "held": len(self.held),
             "open": now,
             "deaf": deaf,
-            "asked": self.live if self.line is None else self.line.name,
+            "asked": "nothing" if self.line is None else self.line.name,
             "canary": hurt,
             "other_worker": other,
         }
-        why = (
-            f"The kernel drops what {self.link.name} says on {deaf} of {now} connections of worker"
-            f" {self.worker.pid}; asked for {evidence['asked']}, {pins.told(hurt, other)}."
-        )
-        shows = self.line is None or hurt != "answered"
-        return Proof(0 < deaf == now and shows, why, evidence)
+        asked = "no read of the load needs it, so that nobody can say whether a request waits"
+        if self.line is not None:
+            asked = f"asked for {self.line.name}, {pins.told(hurt, other)}"
+        why = f"The kernel drops what {self.link.name} says on {deaf} of {now} connections of worker {self.worker.pid};"
+        waits = hurt == "timeout" or (hurt.startswith(_REFUSED) and hurt != other)
+        return Proof(0 < deaf == now and waits, f"{why} {asked}.", evidence)
 
     async def _ask(self, pins: Pins) -> tuple[str, str]:
         """Until the pool is full, a connection that was just opened may answer before it is found."""
-        request = None if self.line is None else head(self.line)
+        if self.line is None:
+            return "none", "none"
         for _ in range(_TRIES):
-            hurt, other = await pins.ask(_SILENT_S, request)
-            if hurt != "answered" or self.line is None:
+            hurt, other = await pins.ask(_SILENT_S, head(self.line))
+            if hurt != "answered":
                 break
             await asyncio.sleep(2 * _AGAIN_S)
         return hurt, other

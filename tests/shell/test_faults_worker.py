@@ -4,10 +4,11 @@ import asyncio
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fault_rig import Scene, applied
@@ -15,9 +16,12 @@ from parts_rig import until
 from probe_rig import HERE, Served
 
 from harness.deployment import Address
+from harness.errors import MachineError
 from harness.faults import spec_of, unable
 from harness.faults.fault import Actor, Link
 from harness.faults.pins import Pins
+from harness.faults.worker_memory import GrowMemory
+from harness.faults.worker_pool import FillPool
 from harness.ledger import open_entries
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
@@ -114,12 +118,28 @@ def test_a_worker_without_cpu_stands_for_its_share_and_runs_again_after_it(fault
         async with pinned(served) as pins:
             async with applied(actor(faults, served, "worker.cpu", stopped_percent=80, period_ms=200)):
                 assert await pins.ask(5) == ("answered", "answered")
+                assert await stands_for_about(first, 0.8)
                 other = read_stat(second)
                 assert other is not None
                 assert other.state != "T"
             await until(lambda: (stat := read_stat(first)) is not None and stat.state != "T", 20, "it runs again")
 
     faults.run(see())
+
+
+async def stands_for_about(pid: int, share: float) -> bool:
+    """Of the time, in one second of ten at least: on a busy machine our own turns come late, some of them much."""
+    for _ in range(10):
+        stood_s, began = 0.0, time.monotonic()
+        last = began
+        while (now := time.monotonic()) - began < 1.0:
+            stat = read_stat(pid)
+            stood_s += now - last if stat is not None and stat.state == "T" else 0.0
+            last = now
+            await asyncio.sleep(0.002)
+        if share - 0.15 < stood_s / (last - began) < share + 0.15:
+            return True
+    return False
 
 
 async def answers_and_cpu(pins: Pins, pid: int, for_s: float = 1.0) -> tuple[int, float]:
@@ -245,6 +265,46 @@ def test_a_pool_that_nobody_needs_is_no_fault(faults: Scene, served: Served) -> 
     faults.run(see())
 
 
+def test_a_pool_whose_part_no_read_needs_cannot_be_shown_to_be_full(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        full = actor(faults, served, "worker.pool")
+        assert isinstance(full, FillPool)
+        full.line = None
+        async with pinned(served):
+            await full.apply()
+            proof = await full.prove()
+            await full.lift()
+        assert not proof.ok
+        assert "no read of the load needs it" in proof.why
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize(("fate", "shows"), [("timeout", True), ("answered 503", True), ("answered 404", False)])
+def test_only_who_waits_or_refuses_shows_that_a_pool_is_full(
+    faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch, fate: str, shows: bool
+) -> None:
+    async def see() -> None:
+        first = served.workers()[0]
+        async with pinned(served) as pins:
+            assert await pins.ask_one(first, 20, asked("/part"))  # it has a connection to the part
+            full = actor(faults, served, "worker.pool")
+            await full.apply()
+            monkeypatch.setattr(Pins, "ask", said(fate))
+            proof = await full.prove()
+            await full.lift()
+        assert proof.ok is shows, proof
+
+    faults.run(see())
+
+
+def said(fate: str) -> Callable[..., Coroutine[Any, Any, tuple[str, str]]]:
+    async def ask(*_: object) -> tuple[str, str]:
+        return fate, "answered"
+
+    return ask
+
+
 def test_a_worker_holds_more_memory_and_gives_it_back_and_answers_all_the_time(faults: Scene, served: Served) -> None:
     async def see() -> None:
         first = served.workers()[0]
@@ -256,6 +316,40 @@ def test_a_worker_holds_more_memory_and_gives_it_back_and_answers_all_the_time(f
             assert rss_mb(first) - before < 20
             assert await pins.ask(10) == ("answered", "answered")
         assert first in served.workers()
+
+    faults.run(see())
+
+
+def test_memory_that_is_not_given_back_is_told_and_given_back_by_the_next_lift(
+    faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def see() -> None:
+        first = served.workers()[0]
+        before = rss_mb(first)
+        grows = actor(faults, served, "worker.memory", grow_mb=40)
+        await grows.apply()
+        with monkeypatch.context() as patched:
+            patched.setattr("harness.system.grown_memory.WAIT_S", 0)
+            for _ in range(2):
+                with pytest.raises(MachineError, match=f"{first} still holds 40 MB of ours: failed its main thread"):
+                    await grows.lift()
+        assert rss_mb(first) - before > 35
+        assert (await grows.lift())["given_back"] == "done"
+        assert rss_mb(first) - before < 20
+
+    faults.run(see())
+
+
+def test_a_worker_that_holds_more_and_says_nothing_is_not_proven(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        grows = actor(faults, served, "worker.memory", grow_mb=16)
+        assert isinstance(grows, GrowMemory)
+        await grows.apply()
+        assert grows.pins is not None
+        grows.pins.close()
+        proof = await grows.prove()
+        await grows.lift()
+        assert (proof.ok, proof.evidence["canary"], proof.evidence["gone"]) == (False, "none", False)
 
     faults.run(see())
 
