@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.deployment import Deployment
+from harness.errors import MachineError
 from harness.faults import pins
 from harness.faults.fault import Actor, Evidence, FaultSpec, Parameter, Proof, Stage
 from harness.faults.pins import Pins
@@ -51,7 +52,10 @@ class GrowMemory:
         return self.grown.size_bytes // _MB
 
     async def prove(self) -> Proof:
-        """What the kernel says that the worker holds; one that the kernel has killed for it was hurt, too."""
+        """What the kernel says that the worker holds, and that it answers; one that was killed for it is hurt, too.
+
+        It was there when it got the first piece, so one that is gone has gone since.
+        """
         if self.worker is None or self.pins is None:
             return Proof(False, "No worker's memory has grown.")
         hurt, other = await self.pins.ask(_ANSWER_S)
@@ -64,18 +68,23 @@ class GrowMemory:
             f" ({self.grown.said}), and the kernel says that {said}; {pins.told(hurt, other)}."
         )
         evidence: Evidence = {"more_mb": more_mb, "gone": gone, "canary": hurt, "other_worker": other}
-        return Proof(self._grown_mb > 0 and (gone or more_mb >= 0.8 * self._grown_mb), why, evidence)
+        holds = more_mb >= 0.8 * self._grown_mb and hurt.startswith("answered")
+        return Proof(self._grown_mb > 0 and (gone or holds), why, evidence)
 
     async def lift(self) -> Evidence:
         if self.pins is not None:
             self.pins.close()
         if self.worker is None:
             return {}
-        pieces, self.grown = self.grown.pieces, Grown((), "it was given back")
-        if not is_same(self.worker.pid, self.worker.start):
-            return {"pid": self.worker.pid, "replaced": True}
-        said = await grown_memory.shrink(self.spawner, self.worker.pid, pieces) if pieces else "done"
-        return {"pid": self.worker.pid, "replaced": False, "given_back": said}
+        worker, held = self.worker, self.grown.pieces
+        if held and is_same(worker.pid, worker.start):
+            self.grown = await grown_memory.shrink(self.spawner, worker.pid, held)
+        if not is_same(worker.pid, worker.start):
+            self.grown = Grown((), "gone")
+            return {"pid": worker.pid, "replaced": True}
+        if self.grown.pieces:
+            raise MachineError(f"Worker {worker.pid} still holds {self._grown_mb} MB of ours: {self.grown.said}.")
+        return {"pid": worker.pid, "replaced": False, "given_back": "done"}
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:

@@ -1,7 +1,7 @@
 """Make a process hold more memory, or less again: `python -P -S -m harness.system.grow_memory WHAT PID WAIT_S …`.
 
     grow PID WAIT_S BYTES           says `grown ADDRESS BYTES` for each piece, then `done`, `refused REASON` or `gone`
-    shrink PID WAIT_S ADDRESS:BYTES…   gives pieces back, and says `done` or `gone`
+    shrink PID WAIT_S ADDRESS:BYTES…   says `given ADDRESS` for each piece, then `done` or `gone`
 
 The process is made to ask for the memory itself: its main thread is stopped where it waits for events, does one system
 call of ours (`mmap`, populated at once, so that it counts as resident), and goes on as if nothing had been; then again,
@@ -96,6 +96,7 @@ def shrink(pid: int, wait_s: float, pieces: Sequence[str]) -> str:
     for piece in pieces:
         at, size = map(int, piece.split(":"))
         do_call(pid, wait_s, _MUNMAP, at, size)
+        say(f"given {at}")
     return "done"
 
 

@@ -24,7 +24,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """`said` is how it ended: "done", "refused …" by a limit of the process, "gone", or "failed …"."""
+    """What is held. `said` is how it ended: "done", "refused …" by a limit of the process, "gone", or "failed …"."""
 
     pieces: tuple[Piece, ...]
     said: str
@@ -45,14 +45,24 @@ async def grow(spawner: Spawner, pid: int, size_bytes: int) -> Grown:
     lines = await _run(spawner, "grow", str(pid), f"{WAIT_S:g}", str(size_bytes))
     words = [line.split() for line in lines if line.startswith("grown ")]
     pieces = tuple(Piece(int(address), int(size)) for _, address, size in words)
-    return Grown(pieces, lines[-1] if lines and not lines[-1].startswith("grown ") else "failed the helper ended")
+    return Grown(pieces, _end(lines, "grown "))
 
 
-async def shrink(spawner: Spawner, pid: int, pieces: Sequence[Piece]) -> str:
-    """Give them back; "done", "gone", or "failed …"."""
+async def shrink(spawner: Spawner, pid: int, pieces: Sequence[Piece]) -> Grown:
+    """Give them back; those that are left, and "done", "gone", or "failed …".
+
+    A piece is never given back twice: the process may have put something of its own there since.
+    """
     words = [f"{piece.address}:{piece.size_bytes}" for piece in pieces]
     lines = await _run(spawner, "shrink", str(pid), f"{WAIT_S:g}", *words)
-    return lines[-1] if lines else "failed the helper ended"
+    given = {int(line.split()[1]) for line in lines if line.startswith("given ")}
+    said = _end(lines, "given ")
+    left = () if said in ("done", "gone") else tuple(piece for piece in pieces if piece.address not in given)
+    return Grown(left, said)
+
+
+def _end(lines: Sequence[str], word: str) -> str:
+    return lines[-1] if lines and not lines[-1].startswith(word) else "failed the helper ended"
 
 
 async def _run(spawner: Spawner, *words: str) -> list[str]:
