@@ -54,7 +54,8 @@ def lengthen_queue(postmaster: Process, port: int) -> int:
 
     When PostgreSQL's own queue (some two hundred) is full, no more handshake is answered. Toxiproxy connects for one
     client after the other and is then stuck with one, and all others behind it, until the kernel tries again: 4.2 s
-    after the lift with 500 connections in 12 s, where it is 0.4 s without a proxy or with this queue.
+    after the lift with 500 connections in 12 s, where it is 0.4 s without a proxy or with this queue. It is left
+    so: what waits in it at the lift must not be turned away, and nobody else sees the length.
     """
     ours = inodes_of(postmaster.pid)
     found = {row.inode for row in tcp_rows() if row.state == LISTEN and row.local_port == port} & ours

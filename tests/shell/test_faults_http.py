@@ -6,14 +6,14 @@ import json
 import time
 
 import pytest
-from fault_rig import Scene, applied, comes_to_take, get, quickest_ms
+from fault_rig import Scene, applied, becomes, comes_to_take, get, quickest_ms
 from parts_rig import bench
 
 from harness.errors import UsageError
 from harness.faults import spec_of
 from harness.faults.fault import Link
 from harness.model.scenario import FaultUse
-from harness.model.target import HttpPart
+from harness.model.target import HttpPart, Scalar
 from harness.parts.stub import start_stub
 
 pytestmark = pytest.mark.real
@@ -93,6 +93,62 @@ def test_hang_answers_nobody_on_its_path_and_is_over_for_new_requests(faults: Sc
             with pytest.raises(TimeoutError):
                 await asked
         assert (await get(link, "/a"))[0] == 200
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+def test_hang_swallows_its_share(faults: Scene) -> None:
+    async def see() -> None:
+        link, stub = faults.link("rates"), faults.stage.stubs["rates"]
+        async with applied(faults.actor("rates.hang", share_percent=30, path="/swallowed")):
+            before = await stub.counts()
+            asked = [asyncio.ensure_future(get(link, "/swallowed")) for _ in range(40)]
+
+            async def arrived() -> int:
+                return (await stub.counts()).by_path["/swallowed"] - before.by_path["/swallowed"]
+
+            await becomes(arrived, 40)
+            hung = (await stub.counts()).hung - before.hung
+            assert 3 <= hung <= 24
+
+            async def waiting() -> int:
+                return sum(not each.done() for each in asked)
+
+            await becomes(waiting, hung)
+            for each in asked:
+                each.cancel()
+            ends = await asyncio.gather(*asked, return_exceptions=True)
+            assert sum(not isinstance(each, BaseException) for each in ends) == 40 - hung
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "count"),
+    [("wrong-body", {"body": "html"}, "garbled"), ("trickle", {"over_ms": 600}, "trickled")],
+)
+def test_a_share_of_the_bodies_of_its_path_is_spoiled_and_no_other(
+    faults: Scene, name: str, parameters: dict[str, Scalar], count: str
+) -> None:
+    """One that is trickled is padded, so that there is something to send."""
+
+    async def see() -> None:
+        link, stub = faults.link("rates"), faults.stage.stubs["rates"]
+
+        async def counted() -> int:
+            return int(getattr(await stub.counts(), count))
+
+        async with applied(faults.actor(f"rates.{name}", share_percent=30, path="/a/*", **parameters)):
+            before = await counted()
+            bodies = [body for _, body in await asyncio.gather(*(get(link, "/a/1") for _ in range(60)))]
+            spoiled = await counted() - before
+            assert 5 <= spoiled <= 35
+            assert sum(body != b"{}" for body in bodies) == spoiled
+            others = await asyncio.gather(*(get(link, "/b") for _ in range(10)))
+            assert {body for _, body in others} == {b"{}"}
+            assert await counted() - before == spoiled
         assert await faults.is_whole()
 
     faults.run(see())

@@ -104,6 +104,21 @@ def test_exhaust_leaves_the_app_what_it_has_and_nothing_more(faults: Scene) -> N
     faults.run(see())
 
 
+def test_exhaust_opens_no_more_than_it_may_and_is_not_proven_where_that_leaves_room(faults: Scene) -> None:
+    async def see() -> None:
+        actor = faults.actor("db.exhaust", most=3)
+        assert (await actor.apply())["sessions"] == 3
+        try:
+            proof = await actor.prove()
+            assert (proof.ok, proof.evidence["sessions"]) == (False, 3)
+            await (await faults.session()).close()
+        finally:
+            assert (await actor.lift())["sessions"] == 3
+        assert await faults.is_whole()
+
+    faults.run(see())
+
+
 async def until_turned_away(faults: Scene) -> None:
     end = asyncio.get_running_loop().time() + 20
     while True:

@@ -137,7 +137,7 @@ async def stands_for_about(pid: int, share: float) -> bool:
             stood_s += now - last if stat is not None and stat.state == "T" else 0.0
             last = now
             await asyncio.sleep(0.002)
-        if share - 0.15 < stood_s / (last - began) < share + 0.15:
+        if share - 0.2 < stood_s / (last - began) < share + 0.15:
             return True
     return False
 
