@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -221,6 +222,7 @@ def test_a_slow_reload_keeps_each_new_worker_from_its_app_for_so_long(server: St
             assert before & set(deployment.workers()) == set()
             assert set(deployment.workers()) <= server.hook.done("sleep")
             assert await server.answering(WORKERS)
+            assert 0.95 < waited_since_s(server) < 1 + UP_S
         slow = set(deployment.workers())
         async with applied(server.actor("server.sighup")):  # nothing of it is left for the next
             assert await server.answering(WORKERS)
@@ -228,6 +230,11 @@ def test_a_slow_reload_keeps_each_new_worker_from_its_app_for_so_long(server: St
         assert deployment.master() == master
 
     server.run(see())
+
+
+def waited_since_s(server: Stand) -> float:
+    """How long ago the last worker of a slow reload began to wait, by the time of the file in which it says so."""
+    return time.time() - server.hook.file.with_name(f"{server.hook.file.name}.done").stat().st_mtime
 
 
 def test_new_workers_that_do_not_answer_speak_against_a_reload_and_do_not_hold_it_up(server: Stand) -> None:
