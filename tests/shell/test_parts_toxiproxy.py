@@ -204,6 +204,55 @@ def test_heal_returns_while_a_client_does_not_read() -> None:
     asyncio.run(run())
 
 
+@asynccontextmanager
+async def answers_in_pieces(b: Bench, server: Toxiproxy) -> AsyncIterator[Proxy]:
+    """A proxy under latency, with answers in it of which each comes in several pieces, to clients that give up."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(b"x" * 200)
+                await writer.drain()
+                await asyncio.sleep(0.03)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    source = await asyncio.start_server(serve, "127.0.0.1", b.ports.take())
+    proxy = await server.create("pieces", Address("127.0.0.1", source.sockets[0].getsockname()[1]))
+    await server.add(proxy, Toxic("slow", "latency", "downstream", {"latency": 500}))
+    lines = [await Line.open(proxy) for _ in range(10)]
+    for line in lines:
+        await line.reader.readexactly(200)
+    for line in lines[::2]:
+        line.writer.transport.abort()
+    yield proxy
+    for line in lines:
+        await line.close()
+    source.close()
+    await source.wait_closed()
+
+
+def test_heal_returns_while_answers_wait_in_pieces() -> None:
+    """Where the proxy was switched off first and the toxic removed then, Toxiproxy hung."""
+
+    async def run() -> None:
+        async with link() as (b, server, _), answers_in_pieces(b, server) as proxy:
+            other = Toxic("thin", "bandwidth", "downstream", {"rate": 1000})
+            await server.add(proxy, other)
+            await server.lift(proxy, "slow")
+            assert [toxic.name for toxic in await server.toxics(proxy)] == ["thin"]
+            await server.heal(proxy)
+            assert await server.state(proxy) == CLEAN
+            assert server.renewed == []
+            again = await Line.open(proxy)
+            assert await again.reader.readexactly(200)
+            await again.close()
+
+    asyncio.run(run())
+
+
 def test_a_server_that_a_deaf_client_has_wedged_is_replaced_with_its_proxies_on_their_ports() -> None:
     async def run() -> None:
         async with link() as (b, server, echo), deaf_client(b, server) as proxy:
