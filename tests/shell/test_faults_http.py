@@ -62,7 +62,8 @@ def test_slow_is_proven_by_a_canary_that_the_stub_slowed_not_by_one_that_was_lat
             await slow.lift()
             proof = await slow.prove()
             assert not proof.ok
-            assert (proof.evidence["canaries"], proof.evidence["counted"]) == (100, 1)
+            assert int(proof.evidence["canaries"]) > 1, "each of them is late"
+            assert proof.evidence["counted"] == 1
         finally:
             await late.lift()
             await slow.lift()
