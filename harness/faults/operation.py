@@ -72,12 +72,10 @@ class Operation:
         now, new = set(self.deployment.workers()), self._new()
         gone = set(seen.before) - now
         had, still = seen.of(gone)
-        answered = "somebody" if heard.by_anybody else f"{len(heard.pids & new)} of these"
-        why = (
-            f"{self.signal.name} to the supervisor (pid {self.master}): {len(now - new)} workers are left,"
-            f" {len(new)} are new; {answered} answered us, and of {had} connections to the {len(gone)} that went"
-            f" {still} are open."
-        )
+        answered = "somebody" if heard.by_anybody else f"{len(heard.pids & new)} of the new ones"
+        why = f"{self.signal.name} to the supervisor (pid {self.master}): {len(now - new)} workers are left"
+        why += f", {len(new)} are new; {answered} answered us" if new else ", none is new"
+        why += f"; of {had} connections to the {len(gone)} that went {still} are open." if gone else "; none went."
         evidence: Evidence = {
             "pid": self.master,
             "left": len(now - new),

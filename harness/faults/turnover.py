@@ -14,8 +14,8 @@ from harness.system.clock import Clock
 from harness.system.sockets import tcp_rows
 
 _OPEN_S = 3.0
-_MOST_KEPT = 64
-_PAUSE_S = 0.05  # it is asked beside the load, and is not to be one
+_MOST_KEPT = 300
+_QUICK_S, _GENTLE_S = 0.01, 0.05  # new workers may need long: they are not to be asked as by a load of its own
 _CLOSED_EACH = 5
 """So many answers, each of which ended its connection, and none that kept it: the app does that always."""
 
@@ -50,7 +50,7 @@ class Turnover:
             made.clients = made._clients_of_each()
             lonely = {pid for pid, ends in made.clients.items() if not ends}
             if lonely:
-                made.unkept = (await made._ask(lambda: lonely, _OPEN_S, made._kept)).by_anybody
+                made.unkept = (await made._ask(lambda: lonely, _OPEN_S, made._kept, lasting=True)).by_anybody
                 made.before = tuple(deployment.workers())
                 made.clients = made._clients_of_each()
         return made
@@ -63,13 +63,18 @@ class Turnover:
         """Which of the new workers answer a connection of ours, asked until all do."""
         fresh: list[Connection] = []
         try:
-            return await self._ask(new, for_s, fresh)
+            return await self._ask(new, for_s, fresh, lasting=False)
         finally:
             for connection in fresh:
                 connection.close()
 
-    async def _ask(self, wanted: Callable[[], set[int]], for_s: float, kept: list[Connection]) -> Heard:
-        """What is kept stays open: a worker that has many connections is not the quickest to take the next."""
+    async def _ask(
+        self, wanted: Callable[[], set[int]], for_s: float, kept: list[Connection], *, lasting: bool
+    ) -> Heard:
+        """What is kept stays open: a worker that has many connections is not the quickest to take the next.
+
+        `lasting`: an answer that ends its connection does not count.
+        """
         pids, closed, reusable, clock = set[int](), 0, 0, Clock.start()
         try:
             async with asyncio.timeout(for_s):
@@ -77,11 +82,12 @@ class Turnover:
                     found = await ask_owner(self.deployment, self.path, clock, tuple(self.deployment.workers()))
                     if isinstance(found, Owned):
                         kept.append(found.connection)
-                        pids.add(found.pid)
+                        if found.answer.reusable or not lasting:
+                            pids.add(found.pid)
                         reusable, closed = reusable + found.answer.reusable, closed + (not found.answer.reusable)
                     if len(kept) > _MOST_KEPT:
                         kept.pop(0).close()
-                    await asyncio.sleep(_PAUSE_S)
+                    await asyncio.sleep(_QUICK_S if lasting else _GENTLE_S)
         except TimeoutError:
             pass
         return Heard(frozenset(pids & wanted()), not reusable and closed >= _CLOSED_EACH)
