@@ -21,7 +21,7 @@ from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.phases import Judged, beside, judgeable, told
 from .facts.recovery import bite
-from .facts.settings import bounds, grace
+from .facts.settings import bounds, ended_by_itself, grace
 from .facts.statistics import lower_bound
 from .facts.troubles import hurts, uses_on_parts
 
@@ -46,7 +46,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"Errors exceed the budget in the {first.phase}: {share.count} of {share.n} ({share.value:.2%}, surely"
             f" {lower_bound(share.count, share.n):.2%}; limit {budget:.2%}).",
             evidence=evidence,
-            advice=_advice(record.trial, first.phase),
+            advice=ended_by_itself(record) or _advice(record.trial, first.phase),
             limits=bound,
         )
         unfit = unfit_spans(record, limits)

@@ -25,7 +25,7 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
-from .facts.settings import starts_without_parts
+from .facts.settings import ended_by_itself
 from .facts.troubles import ends_server, sigterm_ns, troubles
 
 NAME = "graceful-shutdown"
@@ -53,7 +53,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     stop, asked_ns = stops[-1], sigterm_ns(record)
     if stop.ended_by == "itself":
         why = f"The server ended by itself at {stop.done_ns / 1e9:.1f} s, before it was asked to."
-        return failed(NAME, why, advice=_ended_advice(record))
+        return failed(NAME, why, advice=ended_by_itself(record))
     ends = [*(_end(record, limits, each, each.sent_ns) for each in _restarts(record))]
     ends.append(_end(record, limits, stop, asked_ns))
     n, lost_n = sum(end.n for end in ends), sum(end.cut for end in ends)
@@ -94,13 +94,6 @@ class _End:
     cut: int
     words: tuple[str, ...]
     late: str
-
-
-def _ended_advice(record: TrialRecord) -> str:
-    return (
-        "Read the last lines of the server's log: a worker that cannot start again, or an end of the app's own, must"
-        f" not take the supervisor with it. If it could not start without a part, {starts_without_parts(record.trial)}."
-    )
 
 
 def _end(record: TrialRecord, limits: Limits, stop: ServerStopped, asked_ns: int) -> _End:

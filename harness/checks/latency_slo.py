@@ -26,7 +26,7 @@ from .check import BASELINE_STEADY, FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STAR
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.phases import Judged, beside, judgeable, told
 from .facts.recovery import bite
-from .facts.settings import acquire_s
+from .facts.settings import acquire_s, ended_by_itself
 from .facts.statistics import lower_bound
 
 NAME = "latency-slo"
@@ -66,7 +66,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"{worst.name}: {share.count} of {share.n} requests took longer than {record.trial.slo.p99_ms:g} ms"
             f" ({share.value:.1%}, surely {lower_bound(share.count, share.n):.1%}; limit 1 %).",
             evidence=evidence,
-            advice=_advice(record.trial),
+            advice=ended_by_itself(record) or _advice(record.trial),
             limits=bound,
         )
         unfit = unfit_spans(record, limits)

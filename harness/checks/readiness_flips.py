@@ -27,6 +27,7 @@ from .check import FAULT_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusiv
 from .facts.machine import excused, for_the_rig, unfit_spans, unless_unfit
 from .facts.probes import Stream, fresh, known_ns, pids_at, pids_before, pinned, says, was_on_hurt_worker
 from .facts.recovery import bite
+from .facts.settings import ended_by_itself
 from .facts.troubles import first_bite_ns, hurts, is_harmless, served_until_ns, service_span, troubles
 
 NAME = "readiness-flips"
@@ -168,7 +169,7 @@ def _judge_up(record: TrialRecord, limits: Limits) -> Verdict:
         f"Readiness said no where it must stay up: {len(down)} of {count} probes (limit 0), the first at"
         f" {first.sent_ns / 1e9:.1f} s on {stream.name} ({_said(first)}).",
         evidence=evidence,
-        advice=_stay_up(record),
+        advice=ended_by_itself(record) or _stay_up(record),
     )
     unfit = unfit_spans(record, limits)
     if all(excused(unfit, seen.sent_ns, seen.done_ns) for _, seen in down):

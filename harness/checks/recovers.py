@@ -19,7 +19,7 @@ from harness.model.verdict import Verdict
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import for_the_rig, unfit_spans
 from .facts.recovery import SECOND, WINDOWS, Recovery, recovery
-from .facts.settings import bounds, watchful_supervisor
+from .facts.settings import bounds, ended_by_itself, watchful_supervisor
 from .facts.troubles import ends_for_good, hurts
 
 NAME = "recovers"
@@ -66,7 +66,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         NAME,
         f"The service was not back {due_s:g} s after the lift: {_missing(seen)} (watched for {watched_s:.1f} s).",
         evidence=evidence,
-        advice=_advice(record, seen),
+        advice=ended_by_itself(record) or _advice(record, seen),
         limits={"recover_s": due_s},
     )
     forgiven = recovery(record, limits, unfit_spans(record, limits))

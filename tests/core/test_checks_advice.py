@@ -132,6 +132,16 @@ def test_errors_beside_the_parts_are_told_by_what_was_done(scenario: Scenario, t
     assert re.search(told, verdict.advice), verdict.advice
 
 
+@pytest.mark.parametrize("name", ["readiness-flips", "recovers", "graceful-shutdown", "error-budget", "latency-slo"])
+def test_where_the_server_ended_that_is_what_to_mend(name: str) -> None:
+    gone = Reply(status=-1, outcome="refused")
+    refused = broken(BITE_S, 60.0, Done(0.01, Outcome.REFUSED))
+    of = Story(KILLED, ready=during(BITE_S, 60.0, gone), request=refused, stopped={"ended_by": "itself"})
+    verdict = verdict_of(story(of).record(), name)
+    assert verdict.verdict == "fail", verdict.why
+    assert re.search(r"why the server ended.*min_size=0, timeout=2\).*Restart=always", verdict.advice)
+
+
 def test_what_a_probe_needs_is_told_with_its_own_times() -> None:
     record = Story(REFUSED, live=during(13.0, 18.0, Reply(status=500), "fresh")).record()
     assert re.search(r"/health .*probes.live.timeout_s \(1 s\)", verdict_of(record, "liveness-holds").advice)

@@ -8,6 +8,8 @@ every half of that, and none while a worker that is recycled finishes a request 
 
 from __future__ import annotations
 
+from harness.model.observation import ServerStopped
+from harness.model.record import TrialRecord
 from harness.model.trial import Trial
 
 _SUPERVISORS = {
@@ -66,12 +68,27 @@ def bounds(trial: Trial) -> str:
 
 def starts_without_parts(trial: Trial) -> str:
     """For a service that an outage keeps from starting."""
-    pool = ""
-    if "postgres" in trial.part_kinds.values():
-        pool = f" (asyncpg.create_pool(min_size=0, timeout={connect_s(trial):.3g}) connects at the first request)"
     return (
-        f'start without it{pool}, say "not ready", and put asyncio.timeout({trial.slo.deadline_s:g}) around the'
-        " lifespan's start, for no server bounds it"
+        f'start without it{_lazy_pool(trial)}, say "not ready", and put asyncio.timeout({trial.slo.deadline_s:g})'
+        " around the lifespan's start, for no server bounds it"
+    )
+
+
+def _lazy_pool(trial: Trial) -> str:
+    """A pool that connects at the first request."""
+    if "postgres" not in trial.part_kinds.values():
+        return ""
+    return f" (asyncpg.create_pool(min_size=0, timeout={connect_s(trial):.3g}))"
+
+
+def ended_by_itself(record: TrialRecord) -> str:
+    """What keeps a server up: where it ended before it was asked to, nothing else is worth a word. Empty elsewhere."""
+    if not any(seen.ended_by == "itself" for seen in record.of(ServerStopped)):
+        return ""
+    return (
+        "Read at the end of its log why the server ended: no exit of the app's own may take the supervisor with it, and"
+        f" a worker has to start without its parts{_lazy_pool(record.trial)}. Let whatever runs it start it again,"
+        " also after exit code 0 (systemd: Restart=always, Kubernetes: restartPolicy: Always)."
     )
 
 
