@@ -181,7 +181,7 @@ class Toxiproxy:
         async with self._change:
             self._wanted.pop(proxy.name, None)
             with contextlib.suppress(Wedged):  # healed by that
-                await self._take_off(proxy, [toxic.name for toxic in await self.toxics(proxy)])
+                await self._take_off(proxy, None)
             healed = await self.state(proxy)
             if healed != ProxyState(True, ()):
                 raise ProxyError(f"The proxy {proxy.name} could not be healed: {healed}.")
@@ -204,15 +204,18 @@ class Toxiproxy:
             if left or lifted.enabled is not wanted.on:
                 raise ProxyError(f"Of the proxy {proxy.name} {', '.join(toxic_names) or by} was not lifted: {lifted}.")
 
-    async def _take_off(self, proxy: Proxy, toxic_names: Collection[str]) -> None:
-        """And on it is, unless somebody holds it off.
+    async def _take_off(self, proxy: Proxy, toxic_names: Collection[str] | None) -> None:
+        """And on it is, unless somebody holds it off. None: all toxics.
 
         To remove a toxic can hang for ever (2.12, seen): on a proxy that is on, where a client has stopped reading; on
         one that was switched off before, where two pieces of an answer were waiting in the toxic. To delete the whole
-        proxy hangs in neither.
+        proxy hangs in neither. Whoever was cut off between the two has left none.
         """
+        status, _ = await self._call("GET", f"/proxies/{proxy.name}")
+        if status == 404 and proxy.name in self._proxies:
+            await self._create_again(proxy, self._call)
         state, on = await self.state(proxy), self._wanted[proxy.name].on
-        if any(toxic.name in toxic_names for toxic in state.toxics):
+        if any(toxic_names is None or toxic.name in toxic_names for toxic in state.toxics):
             await self._delete(proxy)
             await self._create_again(proxy, self._call)
         elif state.enabled is not on:
@@ -265,12 +268,15 @@ class Toxiproxy:
             self._renewing = False
 
     async def _create_again(self, proxy: Proxy, ask: _Ask) -> None:
-        """On its port, with what is still wanted. Off until its toxics are on: no connection is to slip through."""
+        """On its port, with what is still wanted.
+
+        Off until its toxics are on, so that no connection slips through, and so that there is one to be switched on
+        later where somebody has taken the port.
+        """
         wanted = self._wanted[proxy.name]
-        whole = {**_whole(proxy), "enabled": wanted.on and not wanted.toxics}
-        steps: list[tuple[str, dict[str, object], int]] = [("/proxies", whole, 201)]
+        steps: list[tuple[str, dict[str, object], int]] = [("/proxies", {**_whole(proxy), "enabled": False}, 201)]
         steps += [(f"/proxies/{proxy.name}/toxics", _body(toxic), 200) for toxic in wanted.toxics.values()]
-        if wanted.on and wanted.toxics:
+        if wanted.on:
             steps.append((f"/proxies/{proxy.name}", {"enabled": True}, 200))
         for path, body, wants in steps:
             status, told = await ask("POST", path, body)

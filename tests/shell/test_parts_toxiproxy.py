@@ -385,6 +385,27 @@ def test_a_server_that_takes_anothers_place_has_what_others_had_put_on() -> None
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("call", ["heal", "lift"])
+def test_a_lift_that_was_cut_off_when_its_proxy_was_away_is_made_good_by_the_next(call: str) -> None:
+    async def run() -> None:
+        async with link() as (_, server, proxy):
+            await server.add(proxy, LATENCY)
+            await asyncio.to_thread(_delete, server)
+            await (server.heal(proxy) if call == "heal" else server.lift(proxy, "slow"))
+            assert await server.state(proxy) == CLEAN
+            line = await Line.open(proxy)
+            await line.echo()
+            await line.close()
+
+    asyncio.run(run())
+
+
+def _delete(server: Toxiproxy) -> None:
+    request = urllib.request.Request(f"{server.address.url}/proxies/echo", method="DELETE")
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as response:
+        assert response.status == 204
+
+
 def test_a_proxy_is_off_as_long_as_somebody_holds_it_off() -> None:
     async def run() -> None:
         async with link() as (_, server, proxy):
