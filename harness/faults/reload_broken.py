@@ -53,30 +53,33 @@ class ReloadBroken:
         return _LOOK_S
 
     async def prove(self) -> Proof:
-        """A new process of the server failed to import the app: it says so itself. The kernel saw such a one come and
-        go, or the supervisor end with it.
+        """A new process of the server failed to import the app: it says so itself. The kernel has listed it among the
+        supervisor's new children, or the supervisor has ended with it. Whether it stays, as one that serves an error
+        page does, is told and is for the checks.
         """
         if self.pid < 0:
             return Proof(False, "The supervisor was never asked to reload.")
         end = time.monotonic() + _NOTICE_S
         while not self._is_shown() and time.monotonic() < end:
             await asyncio.sleep(_LOOK_S)
-        failed, went, ended = len(self._failed()), len(self._went()), self._has_ended()
+        failed, seen, ended = len(self._failed()), self._seen(), self._has_ended()
+        went = sum(not is_same(pid, start) for pid, start in seen)
         why = (
-            f"{failed} new workers said that they could not import the app; of them {went} came and went by the"
-            f" kernel's table, and the supervisor (pid {self.pid}) {'has ended' if ended else 'is still there'}."
+            f"{failed} new workers said that they could not import the app; the kernel saw {len(seen)} of them come and"
+            f" {went} go, and the supervisor (pid {self.pid}) {'has ended' if ended else 'is still there'}."
         )
-        return Proof(self._is_shown(), why, {"failed": failed, "went": went, "ended": ended})
+        evidence: Evidence = {"failed": failed, "came": len(seen), "went": went, "ended": ended}
+        return Proof(self._is_shown(), why, evidence)
 
     def _is_shown(self) -> bool:
-        return bool(self._failed()) and (bool(self._went()) or self._has_ended())
+        return bool(self._failed()) and (bool(self._seen()) or self._has_ended())
 
     def _failed(self) -> set[int]:
         return self.hook.done("raise", self.known)
 
-    def _went(self) -> set[int]:
+    def _seen(self) -> set[tuple[int, int]]:
         failed = self._failed()
-        return {pid for pid, start in self.came if pid in failed and not is_same(pid, start)}
+        return {(pid, start) for pid, start in self.came if pid in failed}
 
     def _has_ended(self) -> bool:
         return self.deployment.master() != self.pid

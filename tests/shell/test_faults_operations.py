@@ -320,7 +320,7 @@ def test_a_broken_reload_is_not_proven_by_what_was_written_before_it_nor_by_a_wo
         word = await actor.prove()
         await actor.lift()
         assert (stale.ok, stale.evidence["failed"]) == (False, 0)
-        assert (word.ok, word.evidence["failed"], word.evidence["went"]) == (False, 1, 0)
+        assert (word.ok, word.evidence["failed"], word.evidence["came"]) == (False, 1, 0)
 
     server.run(see())
 
@@ -332,7 +332,7 @@ def test_a_broken_reload_ends_gunicorn_and_it_is_started_again_with_code_that_is
         await actor.apply()
         proof = await actor.prove()
         assert proof.ok, proof
-        assert int(proof.evidence["went"]) > 0 or proof.evidence["ended"]
+        assert int(proof.evidence["came"]) > 0 or proof.evidence["ended"]
         await until(lambda: deployment.master() < 0, UP_S, "Gunicorn ends when its workers cannot start (F29)")
         assert "cannot be imported" in deployment.log.read_text()
         told = await actor.lift()
