@@ -16,7 +16,8 @@ from harness.probes.owners import Owned, ask_owner
 from harness.system.clock import Clock
 
 _OPEN_S = 3.0
-_MOST_OPEN = 100
+_MOST_OPEN = 50
+_PAUSE_S = 0.005
 
 
 @dataclass(slots=True)
@@ -32,7 +33,9 @@ class Pins:
     async def open(cls, deployment: Deployment, path: str, hurt: int) -> Pins:
         """As many as can be had within 3 s; done once the worker and, where there is one, another have theirs.
 
-        What is left over stays open until then: a worker that has many is not the quickest to take the next.
+        What is left over stays open until then: a worker that has many is not the quickest to take the next. One that
+        is awake all the time may take many on end, so there is a pause after each, and a new beginning after many;
+        none where no worker has kept one open, for then the app closes each.
         """
         pins, over = cls(deployment, path, hurt), list[Connection]()
         clock, pids = Clock.start(), tuple(deployment.workers())
@@ -41,7 +44,12 @@ class Pins:
             return pins  # it has gone
         try:
             async with asyncio.timeout(_OPEN_S):
-                while not (hurt in pins.connections and len(pins.connections) >= wanted) and len(over) < _MOST_OPEN:
+                while not (hurt in pins.connections and len(pins.connections) >= wanted):
+                    if len(over) >= _MOST_OPEN:
+                        if not pins.connections:
+                            break
+                        while over:
+                            over.pop().close()
                     found = await ask_owner(deployment, path, clock, pids)
                     if not isinstance(found, Owned):
                         await asyncio.sleep(0.05)
@@ -49,6 +57,7 @@ class Pins:
                         pins.connections[found.pid] = found.connection
                     else:
                         over.append(found.connection)
+                        await asyncio.sleep(_PAUSE_S)
         except TimeoutError:
             pass
         finally:
