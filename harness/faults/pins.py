@@ -18,6 +18,7 @@ from harness.system.clock import Clock
 _OPEN_S = 3.0
 _MOST_OPEN = 50
 _PAUSE_S = 0.005
+_ANEW = 2
 
 
 @dataclass(slots=True)
@@ -37,24 +38,29 @@ class Pins:
         is awake all the time may take many on end, so there is a pause after each, and a new beginning after many;
         none where no worker has kept one open, for then the app closes each.
         """
-        pins, over = cls(deployment, path, hurt), list[Connection]()
-        clock, pids = Clock.start(), tuple(deployment.workers())
+        pins = cls(deployment, path, hurt)
+        await pins._fill()
+        return pins
+
+    async def _fill(self) -> None:
+        over = list[Connection]()
+        clock, pids = Clock.start(), tuple(self.deployment.workers())
         wanted = min(2, len(pids))
-        if hurt not in pids:
-            return pins  # it has gone
+        if self.hurt not in pids:
+            return  # it has gone
         try:
             async with asyncio.timeout(_OPEN_S):
-                while not (hurt in pins.connections and len(pins.connections) >= wanted):
+                while not (self.hurt in self.connections and len(self.connections) >= wanted):
                     if len(over) >= _MOST_OPEN:
-                        if not pins.connections:
+                        if not self.connections:
                             break
                         while over:
                             over.pop().close()
-                    found = await ask_owner(deployment, path, clock, pids)
+                    found = await ask_owner(self.deployment, self.path, clock, pids)
                     if not isinstance(found, Owned):
                         await asyncio.sleep(0.05)
-                    elif found.pid in pids and found.pid not in pins.connections and found.answer.reusable:
-                        pins.connections[found.pid] = found.connection
+                    elif found.pid in pids and found.pid not in self.connections and found.answer.reusable:
+                        self.connections[found.pid] = found.connection
                     else:
                         over.append(found.connection)
                         await asyncio.sleep(_PAUSE_S)
@@ -63,7 +69,16 @@ class Pins:
         finally:
             for connection in over:
                 connection.close()
-        return pins
+
+    async def ask_anew(self, timeout_s: float, request: bytes | None = None) -> tuple[str, str]:
+        """As `ask`, of a worker that still takes connections: where ours has ended or was never there, a new one."""
+        for _ in range(_ANEW):
+            hurt, other = await self.ask(timeout_s, request)
+            if hurt not in ("none", "eof"):
+                return hurt, other
+            self.close()
+            await self._fill()
+        return await self.ask(timeout_s, request)
 
     async def ask(self, timeout_s: float, request: bytes | None = None) -> tuple[str, str]:
         """What becomes of a question to the hurt worker, and to another: "answered", "timeout", "eof" … or "none".

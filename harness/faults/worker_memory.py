@@ -58,7 +58,7 @@ class GrowMemory:
         """
         if self.worker is None or self.pins is None:
             return Proof(False, "No worker's memory has grown.")
-        hurt, other = await self.pins.ask(_ANSWER_S)
+        hurt, other = await self.pins.ask_anew(_ANSWER_S)
         gone = not is_same(self.worker.pid, self.worker.start)
         stat = None if gone else read_stat(self.worker.pid)
         more_mb = 0 if stat is None else (stat.rss_bytes - self.worker.rss_bytes) // _MB

@@ -96,7 +96,7 @@ class FillPool:
         if self.line is None:
             return "none", "none"
         for _ in range(_TRIES):
-            hurt, other = await pins.ask(_SILENT_S, head(self.line))
+            hurt, other = await pins.ask_anew(_SILENT_S, head(self.line))
             if hurt != "answered":
                 break
             await asyncio.sleep(2 * _AGAIN_S)

@@ -20,7 +20,6 @@ from harness.errors import MachineError
 from harness.faults import spec_of, unable
 from harness.faults.fault import Actor, Link
 from harness.faults.pins import Pins
-from harness.faults.worker_memory import GrowMemory
 from harness.faults.worker_pool import FillPool
 from harness.ledger import open_entries
 from harness.model.request import RequestLine
@@ -340,16 +339,26 @@ def test_memory_that_is_not_given_back_is_told_and_given_back_by_the_next_lift(
     faults.run(see())
 
 
-def test_a_worker_that_holds_more_and_says_nothing_is_not_proven(faults: Scene, served: Served) -> None:
+def test_a_worker_that_holds_more_and_says_nothing_is_not_proven(
+    faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def see() -> None:
         grows = actor(faults, served, "worker.memory", grow_mb=16)
-        assert isinstance(grows, GrowMemory)
         await grows.apply()
-        assert grows.pins is not None
-        grows.pins.close()
+        monkeypatch.setattr(Pins, "ask", said("timeout"))
         proof = await grows.prove()
         await grows.lift()
-        assert (proof.ok, proof.evidence["canary"], proof.evidence["gone"]) == (False, "none", False)
+        assert (proof.ok, proof.evidence["canary"], proof.evidence["gone"]) == (False, "timeout", False)
+
+    faults.run(see())
+
+
+def test_a_worker_is_asked_on_a_new_connection_where_ours_has_ended(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        async with pinned(served) as pins:
+            pins.connections[pins.hurt].close()
+            assert (await pins.ask(20))[0] == "eof"
+            assert await pins.ask_anew(20) == ("answered", "answered")
 
     faults.run(see())
 
