@@ -1,7 +1,8 @@
 """What the operations of a server share: a signal to the supervisor, and its workers seen to change as it says.
 
-The kernel tells which processes the supervisor has now. At the other end each new one answers a connection of ours, and
-connections that those had which left have ended. Whether users notice is for the checks.
+The kernel tells which processes the supervisor has now. At the other end connections that those had which left have
+ended; where none of these shows it, each new one must answer a connection of ours. A new worker that does not answer is
+a finding, and so is whatever else users notice: that is for the checks.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ class Operation:
         return seen.of(set(seen.before) - set(self.deployment.workers()))[1]
 
     def _proof(self, seen: Turnover, heard: Heard) -> Proof:
-        """Of those that went one at least must have had a client, but where the app closes each connection itself."""
+        """Of those that went one at least must have had a client, but where the app closes each connection itself.
+
+        Then, and where none went, the new ones are the only other end that there is.
+        """
         now, new = set(self.deployment.workers()), self._new()
         gone = set(seen.before) - now
         had, still = seen.of(gone)
@@ -84,7 +88,7 @@ class Operation:
             "clients": had,
             "connected": still,
         }
-        came = heard.by_anybody or new <= heard.pids
+        came = had > 0 or heard.by_anybody or new <= heard.pids
         went = not still and (had > 0 or not gone or seen.unkept)
         return Proof(self._is_done(seen) and came and went, why, evidence)
 

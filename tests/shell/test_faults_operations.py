@@ -237,15 +237,21 @@ def waited_since_s(server: Stand) -> float:
     return time.time() - server.hook.file.with_name(f"{server.hook.file.name}.done").stat().st_mtime
 
 
-def test_new_workers_that_do_not_answer_speak_against_a_reload_and_do_not_hold_it_up(server: Stand) -> None:
+@pytest.mark.parametrize(("name", "left", "new"), [("sighup", 0, WORKERS), ("scale-up", WORKERS, 1)])
+def test_new_workers_that_do_not_answer_do_not_hold_a_proof_up_and_speak_against_it_where_none_left(
+    server: Stand, name: str, left: int, new: int
+) -> None:
+    """That a reload makes a service silent is the finding, and no doubt about the reload."""
+
     async def see() -> None:
         deployment = await server.up()
-        actor = server.actor("server.sighup")
+        actor = server.actor(f"server.{name}")
         assert isinstance(actor, Operation)
         server.hook.tell("sleep 60")
         try:
             await actor.apply()
-            await until(lambda: not set(deployment.workers()) & before_of(actor), UP_S, "all are new")
+            await until(lambda: len(set(deployment.workers()) - before_of(actor)) == new, UP_S, "they are there")
+            await until(lambda: len(deployment.workers()) == left + new, UP_S, "those that leave have left")
             actor.notice_s = 1.0
             async with asyncio.timeout(UP_S):
                 proof = await actor.prove()
@@ -253,8 +259,8 @@ def test_new_workers_that_do_not_answer_speak_against_a_reload_and_do_not_hold_i
             await actor.lift()
             server.hook.forget()
             await deployment.kill()  # they sleep
-        assert not proof.ok
-        assert (proof.evidence["new"], proof.evidence["left"], proof.evidence["answered"]) == (WORKERS, 0, 0)
+        assert proof.ok == (name == "sighup")
+        assert (proof.evidence["new"], proof.evidence["left"], proof.evidence["answered"]) == (new, left, 0)
 
     server.run(see())
 
