@@ -105,6 +105,20 @@ def test_a_lock_that_is_short_or_that_nobody_met_shows_nothing(record: TrialReco
     assert "first" in why_absent(record)
 
 
+@pytest.mark.parametrize(("after_s", "holds"), [(3.0, True), (-1.0, None)])
+def test_what_a_killed_worker_had_asked_is_not_taken_for_the_patience_of_a_driver(
+    after_s: float, holds: bool | None
+) -> None:
+    whole, at_ns = locked(8.0), ns(BITE_S + after_s)
+    assert pairs_of(whole) == {"acquire + 2 × command < request": False}
+    killed = FaultChanged("worker.kill", "apply", True, "", {"pid": 101}, at_ns, at_ns)
+    record = replace(whole, observations=(*whole.observations, killed, replace(killed, action="prove")))
+    if holds is None:
+        assert "first" in why_absent(record)
+    else:
+        assert pairs_of(record) == {"acquire + 2 × command < request": holds}
+
+
 def silent(answer: Callable[[float], Done], **changes: Any) -> TrialRecord:
     def request(at_s: float, line: RequestLine) -> Done:
         return answer(at_s) if "db" in line.needs and BITE_S <= at_s < BITE_S + 12 else Done()

@@ -91,9 +91,11 @@ def pairs(record: TrialRecord, limits: Limits) -> tuple[Pair, ...]:
 
 
 def _of_a_lock(record: TrialRecord, limits: Limits, trouble: Trouble) -> list[Pair]:
+    """What a worker that was hurt or killed has asked may go on without it (F42): no driver waits for that any more."""
     span = _span(record, trouble)
     looks = [seen for seen in record.of(DatabaseSampled) if seen.part == trouble.what and seen.oldest_s >= 0]
-    inside = [seen for seen in looks if span.holds(seen.sent_ns, seen.done_ns)]
+    alone_ns = min((each.applied.sent_ns for each in troubles(record) if each.what == "worker"), default=span.end_ns)
+    inside = [seen for seen in looks if span.holds(seen.sent_ns, seen.done_ns) and seen.done_ns <= alone_ns]
     oldest_s = max((seen.oldest_s for seen in inside), default=0.0)
     if oldest_s < _WAITED_S:
         return []
