@@ -8,7 +8,8 @@ Where each promise has its test, or in which way it is not kept:
  4. a blackhole passes nothing, closes nothing, and closes at its lift: there too
  5. a cut by the clock and not by silence: not kept by Toxiproxy (here), but by `cut-after` (test_faults_connections.py)
  6. RST for what was open before: not kept by Toxiproxy (here), but by `reset` (test_faults_connections.py)
- 7. heal returns while a client does not read 16 MB; a wedged server is replaced: test_parts_toxiproxy.py
+ 7. heal returns while a client does not read 16 MB; a wedged server is replaced: test_parts_toxiproxy.py; and the trial
+    in which that happened is inconclusive: test_proxy_lost.py
  8. heal may be repeated, and a port that somebody took keeps no other from being healed: test_parts_toxiproxy.py; here
  9. what Toxiproxy would swallow or die of is refused before it is sent: core/test_toxic.py
 10. a part that answers no handshake holds up its own link alone: here. Its proxy connects without a limit: that is not
@@ -18,7 +19,7 @@ Where each promise has its test, or in which way it is not kept:
     for every connection: shares are counts
 13. nothing outlives a harness that is killed, and another process heals: test_parts_crash.py, test_ends.py
 14. a server that was killed is noticed within a second (test_parts_toxiproxy.py), as an error and no failure of the app
-    (core/test_checks_judge.py)
+    (core/test_checks_judge.py; of a whole run: test_proxy_lost.py)
 """
 
 import asyncio
