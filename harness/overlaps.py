@@ -1,4 +1,7 @@
-"""Which faults cannot be had at one time: the lift of one would undo the other, or both would set the same thing."""
+"""Which faults cannot be had at one time: the lift of one would undo the other, or both would set the same thing.
+
+And which times cannot be had: where a fault ends the server, all begin with the drain and are on until it has gone.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from harness.faults import spec_of
+from harness.model.fault_traits import has_trait
 from harness.model.scenario import FaultUse, Scenario
 from harness.timeline import ends_server
 
@@ -37,7 +41,9 @@ def _span(use: FaultUse, scenario: Scenario) -> tuple[float, float]:
 
 
 def clash(scenario: Scenario, part_kinds: Mapping[str, str]) -> str:
-    """A sentence on the first two of its faults that cannot be had together, or nothing."""
+    """A sentence on the first of its faults that cannot be had at its time, or the first two that cannot together."""
+    if why := _untimely(scenario):
+        return why
     for one, other in combinations(scenario.faults, 2):
         if overlap(one, other, scenario) and contend(one, other, part_kinds):
             accepted = "one of them" if ends_server(scenario) else "one after the other"
@@ -46,6 +52,18 @@ def clash(scenario: Scenario, part_kinds: Mapping[str, str]) -> str:
                 f" would undo the other; accepted: {accepted}."
             )
     return ""
+
+
+def _untimely(scenario: Scenario) -> str:
+    ends = next((use for use in scenario.faults if has_trait(use.id, "final")), None)
+    timed = next((use for use in scenario.faults if use.at_s or use.for_s is not None), None)
+    if ends is None or timed is None:
+        return ""
+    told = f"at_s = {timed.at_s:g}" if timed.at_s else f"for_s = {timed.for_s:g}"
+    return (
+        f"{timed.id} has {told}, but {ends.id} ends the server: all faults of the scenario begin with the drain and are"
+        " lifted when the server has gone; accepted: neither at_s nor for_s."
+    )
 
 
 def _told(use: FaultUse, scenario: Scenario) -> str:

@@ -86,9 +86,22 @@ def test_two_workers_are_two_things_where_both_are_named(one: int | None, other:
 
 
 def test_where_one_ends_the_server_all_are_on_at_once() -> None:
-    said = told(fault("postgres.slow", for_s=1), fault("server.sigterm"), fault("postgres.freeze", at_s=5, for_s=1))
+    said = told(fault("postgres.slow"), fault("server.sigterm"), fault("postgres.freeze"))
     assert said.startswith("postgres.slow and postgres.freeze overlap")
     assert said.endswith("accepted: one of them.")
+
+
+@pytest.mark.parametrize(
+    ("use", "has"),
+    [
+        (fault("postgres.slow", at_s=5), "at_s = 5"),
+        (fault("postgres.slow", for_s=2), "for_s = 2"),
+        (fault("postgres.slow", at_s=5, for_s=2), "at_s = 5"),
+    ],
+)
+def test_where_one_ends_the_server_no_times_of_their_own_are_had(use: FaultUse, has: str) -> None:
+    assert told(use, fault("server.kill")).startswith(f"postgres.slow has {has}, but server.kill ends the server")
+    assert told(use, fault("server.sighup")) == ""
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario.name))
