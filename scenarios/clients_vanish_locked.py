@@ -1,4 +1,4 @@
-"""Clients leave after a quarter of a second while a table of the service is locked: in the middle of their query.
+"""Clients leave after a tenth of a second while a table of the service is locked: in the middle of their query.
 
 What was begun for them waits for the lock. It must end by a limit of the service's own, with its connection given back
 (F43, F45), or a few seconds of such clients use the pool up.
@@ -11,6 +11,6 @@ SCENARIO = Scenario(
     asks="Is the service itself again when clients have left in the middle of a query?",
     finds=("F38", "F43"),
     requires=("postgres",),
-    faults=(fault("postgres.lock", for_s=6), fault("client.disconnect", for_s=6, after_ms=250)),
+    faults=(fault("postgres.lock", for_s=6), fault("client.disconnect", for_s=6, after_ms=100, rate_rps=50)),
     ready="any",
 )
