@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from harness.ledger import Ledger
 
 if TYPE_CHECKING:
     from audit_rig import Asked, Audited
@@ -52,6 +56,24 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    """A ledger of the test's own, as a run has one."""
+    monkeypatch.setenv("SHAKEDOWN_STATE", str(tmp_path / "state"))
+    ledger = Ledger.create()
+    yield ledger
+    os.close(ledger.fileno())
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is nobody's but the test's."""
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    yield child
+    child.kill()
+    child.wait()
 
 
 @pytest.fixture(scope="session")

@@ -136,14 +136,11 @@ class Toxiproxy:
         Under load this is the call that can wedge: a client with megabytes outstanding that stopped reading is enough.
         """
         async with self._change:
-            await self._remove(proxy, toxic_name)
-
-    async def _remove(self, proxy: Proxy, toxic_name: str) -> None:
-        self._wanted[proxy.name].toxics.pop(toxic_name, None)
-        status, told = await self._call("DELETE", f"/proxies/{proxy.name}/toxics/{toxic_name}")
-        self._expect(status == 204, f"remove {toxic_name} from {proxy.name}", status, told)
-        if any(toxic.name == toxic_name for toxic in await self.toxics(proxy)):
-            raise ProxyError(f"The toxic {toxic_name} is still on {proxy.name}.")
+            self._wanted[proxy.name].toxics.pop(toxic_name, None)
+            status, told = await self._call("DELETE", f"/proxies/{proxy.name}/toxics/{toxic_name}")
+            self._expect(status == 204, f"remove {toxic_name} from {proxy.name}", status, told)
+            if any(toxic.name == toxic_name for toxic in await self.toxics(proxy)):
+                raise ProxyError(f"The toxic {toxic_name} is still on {proxy.name}.")
 
     async def disable(self, proxy: Proxy, *, by: str = "") -> None:
         """Cut every connection and refuse new ones, until `by` and whoever else does the same let it be on again."""

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,22 +35,6 @@ child = subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdout=subproces
 child.stdout.readline()
 print(child.pid, flush=True)
 """
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
-    monkeypatch.setenv("SHAKEDOWN_STATE", str(tmp_path / "state"))
-    ledger = Ledger.create()
-    yield ledger
-    os.close(ledger.fileno())
-
-
-@pytest.fixture
-def sleeper() -> "Iterator[subprocess.Popen[bytes]]":
-    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    yield child
-    child.kill()
-    child.wait()
 
 
 def start_of(pid: int) -> int:

@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,22 +33,6 @@ sys.stdin.readline()
 print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
 time.sleep(60)
 """
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
-    monkeypatch.setenv("SHAKEDOWN_STATE", str(tmp_path / "state"))
-    ledger = Ledger.create()
-    yield ledger
-    os.close(ledger.fileno())
-
-
-@pytest.fixture
-def sleeper() -> "Iterator[subprocess.Popen[bytes]]":
-    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    yield child
-    child.kill()
-    child.wait()
 
 
 def confined(pid: int, ledger: Ledger) -> CpuGroup | None:

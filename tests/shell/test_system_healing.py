@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,6 @@ import subprocess, sys
 child = subprocess.Popen(["sleep", "60"], start_new_session=sys.argv[1] == "far", stdout=subprocess.DEVNULL)
 print(child.pid, flush=True)
 """
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
-    monkeypatch.setenv("SHAKEDOWN_STATE", str(tmp_path / "state"))
-    ledger = Ledger.create()
-    yield ledger
-    os.close(ledger.fileno())
 
 
 def sleeper(**env: str) -> "subprocess.Popen[bytes]":
