@@ -44,7 +44,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run. `phases_s` is the sum of the phases of its trials, −1 where there is no record."""
+    """One run. `phases_s` is the sum of the phases of its trials, −1 where there is no record.
+
+    `again`: what the machine kept from a verdict at first, with the reason.
+    """
 
     commit: str
     run_dir: str
@@ -53,6 +56,7 @@ class Result:
     wall_s: float
     phases_s: float
     told: tuple[Told, ...]
+    again: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> float | None:
@@ -69,7 +73,8 @@ def read_state(path: Path) -> list[Result]:
             raw = json.loads(line)
         except ValueError:
             continue
-        results.append(Result(**{**raw, "told": tuple(Told(**told) for told in raw["told"])}))
+        told, again = tuple(Told(**told) for told in raw["told"]), tuple(raw.get("again", ()))
+        results.append(Result(**{**raw, "told": told, "again": again}))
     return results
 
 
@@ -111,15 +116,20 @@ def run_once(suite: str, run_dir: Path, arguments: Sequence[str]) -> Result:
         for seen in trial["verdicts"]
         if seen["verdict"] != "pass"
     )
-    return Result(commit(), str(run_dir), process.returncode, verdict, wall_s, phases_s(run_dir), told)
+    again = tuple(
+        f"{trial['scenario']}: {before['why']}"
+        for trial in document.get("trials", [])
+        for before in trial.get("set_aside", [])
+    )
+    return Result(commit(), str(run_dir), process.returncode, verdict, wall_s, phases_s(run_dir), told, again)
 
 
 def phases_s(run_dir: Path) -> float:
-    """From the first phase of each trial to its end, all trials together."""
+    """From the first phase of each trial to its end, all trials together, also those that were run again."""
     if not (run_dir / "trials").is_dir():
         return -1.0
     total = 0.0
-    for folder in trial_folders(run_dir):
+    for folder in [*trial_folders(run_dir), *(run_dir / "unfit").glob("*")]:
         record = read_trial(folder)
         began = [seen.sent_ns for seen in record.of(PhaseBegan)]
         total += (record.last_ns - min(began)) / 1e9 if began else 0.0
@@ -145,6 +155,8 @@ def report(suite: str, results: Sequence[Result], burn: bool) -> bool:
         print(f"{number:3}  exit {result.exit_code}  {result.verdict:<12}  {result.wall_s:6.1f} s  ratio {ratio}")
         for told in result.told:
             print(f"       {told.verdict} {told.scenario} {told.check} ({told.attributed_to}): {told.why}")
+        for first in result.again:
+            print(f"       run again, {first}")
     beside = "one core burnt beside it" if burn else "nothing of ours beside it"
     print(f"\n{len(results)} runs of {suite}, {beside}; commits: {', '.join(sorted({r.commit for r in results}))}")
     print(f"exit codes: {_counted(r.exit_code for r in results)}")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -67,6 +68,7 @@ class Run:
 
     `target_of` gives the target of a trial, where it is not the same for all. What is `finished` was conducted earlier,
     at `rate_rps`; `more` goes into the manifest. A `search` decides each trial when the one before has its record.
+    `again` says, when every trial has its record, which of them are conducted once more.
     """
 
     target: Target
@@ -81,15 +83,16 @@ class Run:
     rate_rps: float | None = None
     more: Mapping[str, object] = field(default_factory=dict)
     search: Callable[[], Iterator[tuple[Target, PlannedTrial]]] | None = None
+    again: Callable[[], Iterator[PlannedTrial]] | None = None
 
     def coming(self) -> Iterator[tuple[Target, PlannedTrial]]:
         """What is left to do, each with its target."""
         if self.search is not None:
             yield from self.search()
             return
-        for trial in self.trials:
-            if trial.slug not in self.finished:
-                yield (self.target_of(trial) if self.target_of else self.target), trial
+        planned = (trial for trial in self.trials if trial.slug not in self.finished)
+        for trial in chain(planned, self.again() if self.again else ()):
+            yield (self.target_of(trial) if self.target_of else self.target), trial
 
 
 async def run_campaign(run: Run, spawner: Spawner, watcher: Watcher) -> None:

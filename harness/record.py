@@ -7,6 +7,7 @@
                             observations.jsonl   one observation a line, in the order of writing
                             samples.rows         the load's rows, 56 bytes each (harness/model/rows.py)
                             server.log, …
+    RUN/unfit/NN-scenario.1/             a record that another took the place of; of a sweep cut/
     RUN/rows/ROW.json                    of an audit: what a row's experiment saw, in place of trials/
     RUN/logs/NAME.log                    of an audit: what the deployments said, without its secrets
 
@@ -19,7 +20,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -32,6 +33,8 @@ from harness.model.rows import no_rows
 from harness.model.trial import Trial
 
 SCHEMA_VERSION = 1
+
+Aside = Literal["cut", "unfit"]
 
 _observation: TypeAdapter[Observation] = TypeAdapter(Annotated[Observation, Field(discriminator="kind")])
 _trial: TypeAdapter[Trial] = TypeAdapter(Trial)
@@ -159,6 +162,24 @@ def has_begun(folder: Path) -> bool:
 
 def trial_folder(run_dir: Path, slug: str) -> Path:
     return run_dir / "trials" / slug
+
+
+def put_aside(run_dir: Path, slug: str, why: Aside) -> Path:
+    """Move a trial's folder out of the way of the one that takes its name."""
+    aside = run_dir / why
+    to = aside / f"{slug}.{1 + len(put_aside_folders(run_dir, slug, why))}"
+    try:
+        aside.mkdir(mode=0o700, exist_ok=True)
+        trial_folder(run_dir, slug).rename(to)
+    except OSError as error:
+        raise MachineError(f"The record of {slug} cannot be moved to {to}: {error.strerror}.") from error
+    return to
+
+
+def put_aside_folders(run_dir: Path, slug: str, why: Aside) -> list[Path]:
+    """What was put aside of a trial, the first one first."""
+    found = {path.suffix[1:]: path for path in (run_dir / why).glob("*") if path.stem == slug}
+    return [found[number] for number in sorted(filter(str.isdecimal, found), key=int)]
 
 
 def make_calibration_folder(run_dir: Path) -> Path:

@@ -39,8 +39,12 @@ def _trial(trial: TrialVerdict) -> dict[str, object]:
         "verdicts": [_verdict(verdict) for verdict in trial.verdicts],
         "not_applicable": [_not_applicable(check) for check in trial.not_applicable],
     }
-    # Only where there is something to say, for instance that the record is cut.
-    return {**told, "note": trial.note} if trial.note else told
+    # Only where there is something to say, for instance that the record is cut, or that it is the second one.
+    if trial.note:
+        told["note"] = trial.note
+    if trial.set_aside:
+        told["set_aside"] = [{"folder": before.folder, "why": before.why} for before in trial.set_aside]
+    return told
 
 
 def _verdict(verdict: Verdict) -> dict[str, object]:

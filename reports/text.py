@@ -19,6 +19,7 @@ from reports.words import (
     config_told,
     counted,
     explained_at,
+    run_again_told,
     sorted_verdicts,
     tally,
 )
@@ -99,6 +100,8 @@ def _trials(verdicts: Sequence[TrialVerdict], pen: _Pen) -> Iterator[str]:
             yield f"{pen.symbol(trial.verdict)} {name:{column}}  {checks_told(trial)}"
         if trial.note:
             yield from pen.wrap("    ", "    ", one_line(trial.note))
+        for before in trial.set_aside:
+            yield from pen.wrap("    ", "    ", one_line(run_again_told(before)))
         if trial.verdict != "pass":
             yield from _reasons(trial, pen)
 

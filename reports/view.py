@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.model.record import TrialRecord
-from harness.model.verdict import TrialVerdict
-from harness.record import read_manifest, read_trial, trial_folders
+from harness.model.verdict import SetAside, TrialVerdict
+from harness.record import put_aside_folders, read_manifest, read_trial, trial_folders
 
 NEVER_BEGUN = "Planned and never begun: the run ended before, or goes on."
 
@@ -50,6 +50,10 @@ def _never_begun(entry: Mapping[str, object]) -> TrialVerdict:
     return TrialVerdict(name, config if isinstance(config, Mapping) else {}, (), "inconclusive", (), (), NEVER_BEGUN)
 
 
+def _set_aside(run_dir: Path, folder: Path, judge: Callable[[TrialRecord], TrialVerdict]) -> SetAside:
+    return SetAside(folder.relative_to(run_dir).as_posix(), judge(read_trial(folder)).why_open)
+
+
 def view_trial(run_dir: Path, folder: Path, record: TrialRecord, verdict: TrialVerdict) -> TrialView:
     """A trial that was read and judged already."""
     files = tuple((path.name, path.stat().st_size) for path in sorted(folder.iterdir()) if path.is_file())
@@ -63,5 +67,8 @@ def read_run(run_dir: Path, judge: Callable[[TrialRecord], TrialVerdict]) -> Run
     trials = []
     for folder in folders:
         record = read_trial(folder)
-        trials.append(view_trial(run_dir, folder, record, judge(record)))
+        verdict = judge(record)
+        if before := put_aside_folders(run_dir, folder.name, "unfit"):
+            verdict = replace(verdict, set_aside=tuple(_set_aside(run_dir, path, judge) for path in before))
+        trials.append(view_trial(run_dir, folder, record, verdict))
     return RunView(str(run_dir), str(facts.get("target", "")), facts, tuple(trials))

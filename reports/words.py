@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.model.verdict import Outcome, TrialVerdict, Verdict
+from harness.model.verdict import Outcome, SetAside, TrialVerdict, Verdict
 
 SYMBOL: Mapping[Outcome, str] = {"pass": "✔", "fail": "✖", "inconclusive": "?", "error": "!"}
 SYMBOL_ASCII: Mapping[Outcome, str] = {"pass": "+", "fail": "x", "inconclusive": "?", "error": "!"}
@@ -38,6 +38,11 @@ def checks_told(trial: TrialVerdict) -> str:
     if all(outcome == "pass" for outcome in outcomes):
         return f"{counted(len(outcomes), 'check')} passed"
     return tally(outcomes)
+
+
+def run_again_told(before: SetAside) -> str:
+    """That this is not the first record of the trial, and where that one is."""
+    return f"Run again; no verdict came of {before.folder}: {before.why}"
 
 
 def explained_at(verdict: Verdict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -63,7 +63,7 @@ class Quiet:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self.verdicts: list[TrialVerdict] = []
+        self.verdicts: dict[str, TrialVerdict] = {}  # by the trial's slug
 
     def __enter__(self) -> Quiet:
         return self
@@ -75,10 +75,13 @@ class Quiet:
     def found(self, text: str) -> None:
         """What a search has learnt from a trial; in its place nothing is told of the verdicts."""
 
+    def run_again(self, trials: Sequence[PlannedTrial]) -> None:
+        """These have their record, and are conducted once more."""
+
     def trial_began(self, planned: PlannedTrial, total: int) -> None: ...
 
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
-        self.verdicts.append(self._judge(folder))
+        self.verdicts[planned.slug] = self._judge(folder)
 
     def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None: ...
 
@@ -94,6 +97,9 @@ class Plain(Quiet):
     def found(self, text: str) -> None:
         self.say(text)
 
+    def run_again(self, trials: Sequence[PlannedTrial]) -> None:
+        self.say(_again(trials))
+
     def trial_began(self, planned: PlannedTrial, total: int) -> None:
         about = f"about {planned.estimate_s:.0f} s"
         self.say(f"{_numbered(planned, total)} {planned.scenario.name}, {planned.workers} workers, {about}")
@@ -101,7 +107,7 @@ class Plain(Quiet):
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
         super().trial_ended(planned, folder)
         if not _is_searching(planned):
-            self.say(_line(self.verdicts[-1]))
+            self.say(_line(self.verdicts[planned.slug]))
 
     def phase(self, planned: PlannedTrial, phase: str, length_s: float) -> None:
         self.say(f"    {phase}")
@@ -135,6 +141,10 @@ class OnTerminal(Quiet):
     def found(self, text: str) -> None:
         self._console.print(Text(text))
 
+    def run_again(self, trials: Sequence[PlannedTrial]) -> None:
+        self._left_s += sum(planned.estimate_s for planned in trials)
+        self._console.print(Text(_again(trials)))
+
     def trial_began(self, planned: PlannedTrial, total: int) -> None:
         self._figures = Figures()
         self._title = f"{_numbered(planned, total)} {planned.scenario.name}"
@@ -143,7 +153,7 @@ class OnTerminal(Quiet):
     def trial_ended(self, planned: PlannedTrial, folder: Path) -> None:
         super().trial_ended(planned, folder)
         self._left_s = max(0.0, self._left_s - planned.estimate_s)
-        verdict = self.verdicts[-1]
+        verdict = self.verdicts[planned.slug]
         if not _is_searching(planned):
             self._console.print(Text(_line(verdict), style=_STYLE[verdict.verdict]))
 
@@ -179,6 +189,12 @@ def _is_for_now(observation: Observation) -> TypeGuard[Noted]:
 def _numbered(planned: PlannedTrial, total: int) -> str:
     """A search does not know how many there will be."""
     return f"[{planned.index}/{total}]" if total else f"[{planned.index}]"
+
+
+def _again(trials: Sequence[PlannedTrial]) -> str:
+    names = ", ".join(planned.scenario.name for planned in trials)
+    about_s = sum(planned.estimate_s for planned in trials)
+    return f"the machine was not fit to judge {names}: run again, about {about_s:.0f} s"
 
 
 def _is_searching(planned: PlannedTrial) -> bool:

@@ -166,7 +166,7 @@ def show(run: RunView, as_json: bool) -> None:
     click.echo(text, nl=False)
 
 
-def show_so_far(run_dir: Path, verdicts: list[TrialVerdict], junit: Path | None, as_json: bool) -> None:
+def show_so_far(run_dir: Path, verdicts: Mapping[str, TrialVerdict], junit: Path | None, as_json: bool) -> None:
     """What was judged before the run failed; that this fails too (a full disk) is not what is to be told."""
     if not verdicts:
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from harness.campaign import Run, make_run_dir, run_campaign
+from harness.cli.again import unfit_again
 from harness.cli.chosen import check_faults, choose_scenarios, name_completions
 from harness.cli.guarded import conduct, inherited_ledger, read_overrides
 from harness.cli.live import make_watcher
@@ -35,6 +36,7 @@ from harness.plan import Plan, plan
 from harness.system.process import Spawner
 from harness.target import load_target
 
+_RERUNS = "Run a trial up to N times again, at the end, that the machine kept from a verdict."
 _LOAD_WORKERS = "Locust workers of this machine, each with an engine that sends."
 _BIND = "Let other machines join on this address of ours. Nothing asks them who they are: see docs/load.md."
 _WEB = f"Show Locust's own page on this port ({WEB_PORT} if none is given)."
@@ -47,6 +49,7 @@ _WEB = f"Show Locust's own page on this port ({WEB_PORT} if none is given)."
 @SET
 @WORKERS
 @click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each scenario N times.")
+@click.option("--reruns", type=click.IntRange(0, 5), default=1, show_default=True, help=_RERUNS)
 @SEED
 @OUT
 @JUNIT
@@ -63,6 +66,7 @@ def run(
     settings: tuple[str, ...],
     workers: int | None,
     repeat: int,
+    reruns: int,
     seed: int | None,
     out: Path | None,
     junit: Path | None,
@@ -108,10 +112,19 @@ def run(
             "--load-workers, --bind and --web are for declared requests; a locustfile runs in one process."
         )
     run_dir = make_run_dir(out, "-".join(Path(name).stem for name in names)[:40])
-    command = _command(names, path, planned, repeat, used_seed) + _generator_options(load_workers, bind)
-    facts = Run(target, planned.trials, planned.not_applicable, run_dir, used_seed, command, generator)
+    command = _command(names, path, planned, repeat, reruns, used_seed) + _generator_options(load_workers, bind)
     total_s = sum(trial.estimate_s for trial in planned.trials)
     watcher = make_watcher(quiet, total_s)
+    facts = Run(
+        target,
+        planned.trials,
+        planned.not_applicable,
+        run_dir,
+        used_seed,
+        command,
+        generator,
+        again=lambda: unfit_again(run_dir, planned.trials, watcher, reruns),
+    )
     with watcher:
         watcher.say(f"target {target.name} ({target.source}), seed {used_seed}, about {total_s:.0f} s")
         for name, why in planned.not_applicable:
@@ -130,13 +143,14 @@ def run(
     return exit_code(judged)
 
 
-def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, seed: int) -> list[str]:
+def _command(names: Sequence[str], path: Path, planned: Plan, repeat: int, reruns: int, seed: int) -> list[str]:
     """What to type for the same run again; a value that may be a secret stands as the plan shows it."""
     config = planned.trials[0].config
     own = {key for trial in planned.trials for key in trial.scenario.settings}
     settings = [f"--set={key}={value}" for key, value in config.items() if key != "workers" and key not in own]
     workers = [f"--workers={config['workers']}"] if "workers" in config else []
     repeats = [f"--repeat={repeat}"] if repeat != 1 else []
+    repeats += [f"--reruns={reruns}"] if reruns != 1 else []
     return ["shakedown", "run", *names, f"--target={path}", *workers, *settings, *repeats, f"--seed={seed}"]
 
 

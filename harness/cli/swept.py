@@ -17,7 +17,7 @@ from harness.cli.results import read_judged, show_so_far, write_reports
 from harness.errors import Interrupted, MachineError, UsageError
 from harness.ledger import Ledger
 from harness.plan_sweep import SweepPlan
-from harness.record import read_manifest, read_trial, trial_folder
+from harness.record import put_aside, read_manifest, read_trial, trial_folder
 from harness.system.process import Spawner
 from reports.plain import plain
 from reports.view import RunView
@@ -78,10 +78,7 @@ def finished_trials(run_dir: Path, planned: SweepPlan) -> frozenset[str]:
         if (folder / "trial.json").exists() and read_trial(folder).whole:
             finished.add(trial.slug)
             continue
-        aside = run_dir / "cut"
-        aside.mkdir(mode=0o700, exist_ok=True)
-        number = 1 + sum(1 for path in aside.iterdir() if path.name.startswith(f"{trial.slug}."))
-        folder.rename(aside / f"{trial.slug}.{number}")
+        put_aside(run_dir, trial.slug, "cut")
     return frozenset(finished)
 
 

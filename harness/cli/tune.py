@@ -126,7 +126,7 @@ class Tuning:
             took_s = self._clock() - began_s
             record = read_trial(trial_folder(self._run_dir, planned.slug))
             self._budget.spent(planned.scenario.name, took_s, _loaded_s(record))
-            self._seen.append(see(record, self._watcher.verdicts[-1], planned.block))
+            self._seen.append(see(record, self._watcher.verdicts[planned.slug], planned.block))
             tell = self._watcher.say if isinstance(step, Survive) else self._watcher.found
             tell(self._heard(step, self._seen[-1]))
 

@@ -45,8 +45,16 @@ class NotApplicable:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """An earlier record of the same trial, in a folder of the run directory, and why no verdict came of it."""
+
+    folder: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrialVerdict:
-    """All that was judged of one trial."""
+    """All that was judged of one trial. `set_aside`: it was run again, for the machine was not fit."""
 
     scenario: str
     config: Mapping[str, object]
@@ -55,3 +63,9 @@ class TrialVerdict:
     verdicts: tuple[Verdict, ...]
     not_applicable: tuple[NotApplicable, ...]
     note: str = ""
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def why_open(self) -> str:
+        """The first reason for which no verdict was reached; premises stand first."""
+        return next((verdict.why for verdict in self.verdicts if verdict.verdict == "inconclusive"), self.note)

@@ -22,7 +22,15 @@ from reports.html.timeline import Timeline, draw
 from reports.html.traffic import KINDS, placed_rows
 from reports.plain import one_line, plain
 from reports.view import RunView, TrialView
-from reports.words import checks_told, config_told, counted, explained_at, sorted_verdicts, tally
+from reports.words import (
+    checks_told,
+    config_told,
+    counted,
+    explained_at,
+    run_again_told,
+    sorted_verdicts,
+    tally,
+)
 
 
 def render(run: RunView) -> str:
@@ -52,6 +60,7 @@ def _trial(trial: TrialView, number: int) -> Mapping[str, object]:
         "outcome": verdict.verdict,
         "asks": record.trial.scenario.asks,
         "note": verdict.note,
+        "set_aside": [run_again_told(before) for before in verdict.set_aside],
         "setup": _setup(trial),
         "faults": verdict.faults,
         "told": checks_told(verdict),

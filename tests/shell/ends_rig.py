@@ -98,7 +98,7 @@ class Started:
         scenario = folder / "short.py"
         scenario.write_text(SCENARIO)
         self.env = {**os.environ, "SHAKEDOWN_STATE": str(self.state)}
-        words = [sys.executable, "-m", "harness.cli.main", *(verb or ("run", str(scenario)))]
+        words = [sys.executable, "-m", "harness.cli.main", *(verb or ("run", str(scenario), "--reruns", "0"))]
         words += [] if "--target" in words else ["--target", str(TARGET)]
         words += ["--out", str(self.out), *more]
         pipe = subprocess.PIPE

@@ -73,7 +73,7 @@ def run(scenario: str, target: Path, out: Path, *more: str, env: Mapping[str, st
 
 def run_once(scenarios: str, target: Path, out: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
     words = [sys.executable, "-m", "harness.cli.main", "run", *scenarios.split(), "--target", str(target)]
-    words += ["--out", str(out), "--json", "--quiet", "--seed", "7", *more]
+    words += ["--out", str(out), "--json", "--quiet", "--seed", "7", "--reruns", "0", *more]
     ended = subprocess.run(
         words, cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=RUN_S, check=False
     )
