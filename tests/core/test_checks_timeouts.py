@@ -10,7 +10,7 @@ from test_checks_premises import verdict_of
 
 from harness.checks.facts.troubles import sigterm_ns
 from harness.checks.judge import judge_trial
-from harness.model.observation import DatabaseSampled, FaultChanged, SessionLimits
+from harness.model.observation import DatabaseSampled, FaultChanged, LogNoted, SessionLimits
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
 from harness.model.scenario import Scenario, fault
@@ -117,6 +117,15 @@ def test_what_a_killed_worker_had_asked_is_not_taken_for_the_patience_of_a_drive
         assert "first" in why_absent(record)
     else:
         assert pairs_of(record) == {"acquire + 2 × command < request": holds}
+
+
+@pytest.mark.parametrize(("after_s", "holds"), [(3.0, True), (-1.0, False)])
+def test_nor_what_one_had_asked_that_its_supervisor_killed_meanwhile(after_s: float, holds: bool) -> None:
+    """One that was killed before the lock has asked nothing in it."""
+    whole, at_ns = locked(8.0), ns(BITE_S + after_s)
+    killed = LogNoted("worker-timeout", "WORKER TIMEOUT (pid:101)", at_ns, at_ns)
+    record = replace(whole, observations=(*whole.observations, killed))
+    assert pairs_of(record) == {"acquire + 2 × command < request": holds}
 
 
 def silent(answer: Callable[[float], Done], **changes: Any) -> TrialRecord:

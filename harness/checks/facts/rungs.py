@@ -32,7 +32,7 @@ from harness.model.ladder import (
     State,
     told_s,
 )
-from harness.model.observation import DatabaseSampled, InFlightEnded, ServerStopped, SessionLimits
+from harness.model.observation import DatabaseSampled, InFlightEnded, LogNoted, ServerStopped, SessionLimits
 from harness.model.record import Span, TrialRecord
 from harness.model.rows import ANSWERED, CUT, GIVEN_UP, Outcome, Rows, in_group
 from harness.model.samples import ends_ns
@@ -46,6 +46,7 @@ LEAST = 3
 """So many requests or statements show who gives up first; one or two may be chance."""
 _WAITED_S = 0.5
 _MARGIN_S = 0.5
+_ENDED = ("worker-timeout", "worker-killed", "worker-died")
 _CLIENT, _PROXY = "load.timeout_s", "target.proxy_timeout_s"
 # Of these the graceful timeout is that of the whole end; Uvicorn and Hypercorn count it for requests alone.
 _WHOLE_END = ("gunicorn-uvicorn", "gunicorn-asgi", "granian")
@@ -91,10 +92,15 @@ def pairs(record: TrialRecord, limits: Limits) -> tuple[Pair, ...]:
 
 
 def _of_a_lock(record: TrialRecord, limits: Limits, trouble: Trouble) -> list[Pair]:
-    """What a worker that was hurt or killed has asked may go on without it (F42): no driver waits for that any more."""
+    """What a worker that was hurt or killed has asked may go on without it (F42): no driver waits for that any more.
+
+    Whether a fault has killed it, or its supervisor.
+    """
     span = _span(record, trouble)
     looks = [seen for seen in record.of(DatabaseSampled) if seen.part == trouble.what and seen.oldest_s >= 0]
-    alone_ns = min((each.applied.sent_ns for each in troubles(record) if each.what == "worker"), default=span.end_ns)
+    hurt = [each.applied.sent_ns for each in troubles(record) if each.what == "worker"]
+    ended = [note.sent_ns for note in record.of(LogNoted) if note.what in _ENDED and note.sent_ns >= span.start_ns]
+    alone_ns = min((*hurt, *ended, span.end_ns))
     inside = [seen for seen in looks if span.holds(seen.sent_ns, seen.done_ns) and seen.done_ns <= alone_ns]
     oldest_s = max((seen.oldest_s for seen in inside), default=0.0)
     if oldest_s < _WAITED_S:
