@@ -353,6 +353,12 @@ CASES = (
         finds=("F22",),
     ),
     Case(
+        "recycled_hastily",
+        "recycled-locked",
+        {"no-stuck-workers": "the defect: the worker that is recycled is killed while its requests wait"},
+        finds=("F23",),
+    ),
+    Case(
         "crashing_leader",
         "dependency-errors",
         {"no-restart-storm": "the defect: the worker that leads ends itself, and so does the next one"},

@@ -19,11 +19,11 @@ from harness.healing import dead_ledgers
 from harness.ledger import state_dir
 from harness.parts.postgres_binaries import embedded_bin, installed_bin
 from harness.parts.toxiproxy_binary import find_toxiproxy
-from harness.probes.stack import find_py_spy
 from harness.system.borrowed import why_not_borrow
 from harness.system.cpu_group import why_not_quota
 from harness.system.held_threads import why_not_trace
 from harness.system.ports import Ports
+from harness.system.py_spy import find_py_spy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _toxiproxy() -> Finding:
 
 def _py_spy() -> Finding:
     found = find_py_spy()
-    how = "" if found else "the stack of a stuck worker is left out; pip install py-spy"
+    how = "" if found else "stacks of stuck workers are left out, and worker.hold-gil does not apply; pip install py-spy"
     return Finding("py-spy", "ok" if found else "absent", found or "not found", how)
 
 
@@ -104,7 +104,7 @@ def _state() -> Finding:
 
 def _ptrace() -> Finding:
     why = why_not_trace()
-    how = "worker.block-loop, worker.threads and worker.memory do not apply" if why else ""
+    how = "worker.block-loop, worker.hold-gil, worker.threads and worker.memory do not apply" if why else ""
     return Finding("ptrace", "absent" if why else "ok", why or "a worker's thread can be stopped", how)
 
 

@@ -2,12 +2,13 @@
 
 That is what a blocking call in a coroutine does, and no fault of the whole process: a supervisor that is answered by
 another thread sees nothing (F01, F03). No change of the app is needed: the thread is stopped through ptrace while it
-waits for events, where it holds no lock of the interpreter (a loop that holds it is F04).
+waits for events, where it holds no lock of the interpreter (one that holds it is `hold-gil`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.deployment import Deployment
 from harness.faults import pins
@@ -15,7 +16,7 @@ from harness.faults.fault import Actor, Evidence, FaultSpec, Proof, Stage
 from harness.faults.pins import Pins
 from harness.faults.worker import INDEX, pick
 from harness.model.scenario import FaultUse
-from harness.system.held_threads import HeldThreads, why_not_trace
+from harness.system.held_threads import HeldThreads, What, why_not_trace
 from harness.system.proc import Stat, is_same, thread_states
 from harness.system.process import Spawner
 
@@ -27,6 +28,9 @@ _SILENT_S = 1.0
 @dataclass(slots=True)
 class BlockLoop:
     """`lease_s`: the thread goes on after that, whatever becomes of us."""
+
+    what: ClassVar[What] = "loop"
+    stands: ClassVar[str] = "that of the event loop"
 
     deployment: Deployment
     spawner: Spawner
@@ -41,13 +45,13 @@ class BlockLoop:
         self.worker, connections = await pick(self.deployment, self.index)
         pid = self.worker.pid
         self.pins = await Pins.open(self.deployment, self.live, pid)
-        self.held = await HeldThreads.hold(self.spawner, "loop", pid, lease_s=self.lease_s)
+        self.held = await HeldThreads.hold(self.spawner, self.what, pid, lease_s=self.lease_s)
         thread = -1 if isinstance(self.held, str) else self.held.tids[0]
         return {"pid": pid, "connections": connections, "thread": thread}
 
     async def prove(self) -> Proof:
         if self.worker is None or self.pins is None or isinstance(self.held, str):
-            return Proof(False, f"The event loop was not stopped: {self.held}.")
+            return Proof(False, f"The thread was not stopped: {self.held}.")
         pid, thread = self.worker.pid, self.held.tids[0]
         hurt, other = await self.pins.ask(_SILENT_S)
         states = thread_states(pid)
@@ -61,7 +65,7 @@ class BlockLoop:
             "other_worker": other,
         }
         why = (
-            f"The kernel says of worker {pid}: {len(stopped)} of {len(states)} threads stand, that of the event loop"
+            f"The kernel says of worker {pid}: {len(stopped)} of {len(states)} threads stand, {self.stands}"
             f" (state {evidence['state']}); {pins.told(hurt, other)}."
         )
         return Proof(stopped == [thread] and hurt == "timeout" and other in ("answered", "none"), why, evidence)

@@ -26,7 +26,7 @@ OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "sigkill": ("kill",),
     "oom": ("memory",),
     "leak": ("memory",),
-    "gil": ("block-loop",),
+    "gil": ("hold-gil",),
     "connections": ("exhaust", "idle"),
     "reload": ("sighup",),
     "drain": ("sigterm",),

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import sys
-from pathlib import Path
 from signal import SIGCONT
 
 from harness.model.observation import StackTaken
 from harness.system.clock import Clock
 from harness.system.proc import Stat, is_same, read_stat
+from harness.system.py_spy import NOT_THERE, find_py_spy
 
 DEADLINE_S = 3.0
 TEXT_CHARS = 6000
@@ -32,7 +30,7 @@ async def _dump(pid: int, deadline_s: float) -> tuple[bool, str]:
     program = find_py_spy()
     before = read_stat(pid)
     if program is None:
-        return False, "py-spy is not installed beside the harness, nor on PATH."
+        return False, f"{NOT_THERE}."
     if before is None or not before.alive:
         return False, "The process has ended."
     argv = [program, "dump", "--pid", str(pid), *(["--nonblocking"] if before.state in "Tt" else [])]
@@ -63,9 +61,3 @@ def _set_going(before: Stat) -> None:
     now = read_stat(before.pid)
     if now is not None and now.state in "Tt" and before.state not in "Tt" and is_same(before.pid, before.start):
         os.kill(before.pid, SIGCONT)
-
-
-def find_py_spy() -> str | None:
-    """Beside our own interpreter, else on PATH."""
-    beside = Path(sys.executable).with_name("py-spy")
-    return str(beside) if os.access(beside, os.X_OK) else shutil.which("py-spy")

@@ -39,7 +39,7 @@ _LIMITS = (
             advice="No setting of Granian helps: start one worker in each replica, and let something outside ask it for"
             " its liveness.",
         )
-        for fault, source in (("worker.block-loop", "F03"), ("worker.freeze", "F05"))
+        for fault, source in (("worker.block-loop", "F03"), ("worker.hold-gil", "F04"), ("worker.freeze", "F05"))
     ),
     KnownLimit(
         fault="worker.kill",

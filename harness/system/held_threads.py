@@ -15,9 +15,11 @@ from harness.system import helper
 from harness.system.pipes import PipedChild
 from harness.system.process import Spawner
 
+What = Literal["loop", "pool", "gil"]
+
 _PROGRAM = "hold_threads"
 WAIT_S = 8.0
-"""How long a loop may be busy before it is met in its wait."""
+"""How long a loop may be busy before it is met in its wait, or idle before it is met at work."""
 _ANSWER_S = 5.0
 _END_S = 5.0
 
@@ -48,9 +50,11 @@ class HeldThreads:
 
     @classmethod
     async def hold(
-        cls, spawner: Spawner, what: Literal["loop", "pool"], pid: int, *, lease_s: float, wait_s: float = WAIT_S
+        cls, spawner: Spawner, what: What, pid: int, *, lease_s: float, wait_s: float = WAIT_S
     ) -> HeldThreads | str:
-        """The thread of the event loop, once it waits for events, or the idle ones of its pools; or why they do not."""
+        """The thread of the event loop, once it waits for events; the idle ones of its pools; the one that holds the
+        interpreter's lock. Or why they do not stand.
+        """
         held = cls(await helper.start(spawner, _PROGRAM, what, str(pid), f"{lease_s:g}", f"{wait_s:g}"))
         try:
             said = await held._hear(wait_s + _ANSWER_S)

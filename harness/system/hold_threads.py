@@ -6,8 +6,10 @@ other way to let go, so that this one is the one that is tried every time.
 
 `loop` stops the one thread that runs the event loop, in `epoll_wait` and nowhere else: there it holds no lock of the
 interpreter, and the other threads go on. Whether it was still there is asked again once it stands. The main thread is
-preferred, for servers run their loop there. `pool` stops every thread that idles as those of a pool do, and those that
-come later. Says one line: `held TID…`, or `failed REASON`; later `gone` where the process has ended.
+preferred, for servers run their loop there. `gil` stops the one thread that holds the interpreter's lock, whichever it
+is, in code of its own and in no system call; py-spy reads who holds the lock once the thread stands. `pool` stops every
+thread that idles as those of a pool do, and those that come later. Says one line: `held TID…`, or `failed REASON`;
+later `gone` where the process has ended.
 
 `may` only tries whether a process may be traced that is no child of its tracer, as a worker is none.
 """
@@ -22,6 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from harness.system import ptrace
+from harness.system.py_spy import NOBODY, lock_holder
 
 _LOOK_S = 0.0005
 _MAIN_S = 1.0
@@ -41,7 +44,27 @@ def hold_loop(pid: int, wait_s: float) -> int:
             if _stopped_where(tid, lambda tid: ptrace.waits_for_events(pid, tid)):
                 return tid
         time.sleep(_LOOK_S)
-    raise TimeoutError(pid)
+    raise TimeoutError("no thread was met in its wait for events")
+
+
+def hold_gil(pid: int, wait_s: float) -> int:
+    """The thread that was stopped while it held the interpreter's lock; TimeoutError where none was met."""
+    end = time.monotonic() + wait_s
+    why = "no thread was met that held the interpreter's lock"
+    while time.monotonic() < end:
+        for tid in ptrace.threads_of(pid):
+            if not _stopped_where(tid, lambda tid: ptrace.runs(pid, tid)):
+                continue
+            try:
+                holder = lock_holder(pid)
+            except OSError as error:
+                holder, why = NOBODY, str(error)
+            if holder == tid:
+                return tid
+            ptrace.let_go(tid)
+            time.sleep(_LOOK_S * 20)  # one that runs without the lock is not to be stopped all the time
+        time.sleep(_LOOK_S)
+    raise TimeoutError(why)
 
 
 def _candidates(pid: int, waited_s: float) -> Sequence[int]:
@@ -152,8 +175,8 @@ def main(argv: Sequence[str]) -> int:
             say("may")
         else:
             hold(argv[0], int(argv[1]), float(argv[2]), float(argv[3]))
-    except TimeoutError:
-        say("failed no thread was met in its wait for events")
+    except TimeoutError as error:
+        say(f"failed {error}")
     except NotImplementedError as error:
         say(f"failed the system calls of {error} are not known here")
     except OSError as error:
@@ -171,7 +194,7 @@ def hold(what: str, pid: int, lease_s: float, wait_s: float) -> None:
     held: set[int] = set()
     step = hold_pool(pid) if what == "pool" else None
     if step is None:
-        held.add(hold_loop(pid, wait_s))
+        held.add(hold_gil(pid, wait_s) if what == "gil" else hold_loop(pid, wait_s))
     else:
         step(held)
         time.sleep(_IDLE_S)

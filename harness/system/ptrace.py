@@ -56,7 +56,7 @@ def stop(tid: int) -> None:
             return
         else:
             call(_CONT, tid, os.WSTOPSIG(status))
-    raise TimeoutError(tid)
+    raise TimeoutError(f"thread {tid} did not stop")
 
 
 def step(tid: int) -> None:
@@ -96,6 +96,12 @@ def waits_for_events(pid: int, tid: int) -> bool:
 def waits_for_a_thread(pid: int, tid: int) -> bool:
     """Does the thread wait in `futex`: for work, a lock, or the interpreter?"""
     return _call_of(pid, tid) in _numbers(_FUTEX)
+
+
+def runs(pid: int, tid: int) -> bool:
+    """Is the thread in no system call: does it run code of its own, or stand in the midst of it?"""
+    words = _read(f"/proc/{pid}/task/{tid}/syscall").split()
+    return bool(words) and words[0] in ("running", "-1")
 
 
 def switches(pid: int, tid: int) -> str:

@@ -7,79 +7,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from beat_rig import LOOP, beating, hold
 from fault_rig import applied
-from parts_rig import Bench, bench, until
+from parts_rig import bench, until
 from probe_rig import Served, serve
 
 from harness.faults.block_loop import BlockLoop
 from harness.system.borrowed import why_not_borrow
 from harness.system.held_threads import HeldThreads, why_not_trace
 from harness.system.proc import is_same, read_stat, thread_states
-from harness.system.process import Process, Spawner, clean_env
+from harness.system.process import Spawner
 
 pytestmark = pytest.mark.real
 
 PARENT = Path(__file__).with_name("hold_parent.py")
 ROOT = PARENT.parents[2]
 
-# An event loop and a thread beside it; each writes a letter every 10 ms.
-LOOP = """
-import asyncio, threading, time
-def beside():
-    with open("thread", "w", buffering=1) as file:
-        while True:
-            file.write("\\n")
-            time.sleep(0.01)
-async def main():
-    with open("loop", "w", buffering=1) as file:
-        while True:
-            file.write("\\n")
-            await asyncio.sleep(0.01)
-threading.Thread(target=beside, daemon=True).start()
-asyncio.run(main())
-"""
 IN_A_THREAD = LOOP.replace("asyncio.run(main())", "threading.Thread(target=asyncio.run, args=[main()]).start()")
-
-
-class Beat:
-    """A process with an event loop, and how often its loop and its other thread have beaten."""
-
-    def __init__(self, process: Process, folder: Path) -> None:
-        self.process, self.folder = process, folder
-
-    def count(self, name: str) -> int:
-        path = self.folder / name
-        return path.stat().st_size if path.exists() else 0
-
-    async def goes_on(self, *names: str) -> None:
-        before = {name: self.count(name) for name in names}
-        await until(lambda: all(self.count(name) > before[name] + 3 for name in names), 20, f"{names} beat")
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(test)
-
-
-@asynccontextmanager
-async def beating(here: Bench, program: str = LOOP) -> AsyncIterator[Beat]:
-    argv = [sys.executable, "-c", program]
-    process = here.spawner.spawn(argv, name="beat", env=clean_env(), cwd=here.folder, log=here.folder / "log")
-    try:
-        yield Beat(process, here.folder)
-    finally:
-        await process.end(first=signal.SIGKILL)
-
-
-async def hold(spawner: Spawner, process: Process, lease_s: float = 60.0) -> HeldThreads:
-    held = await HeldThreads.hold(spawner, "loop", process.pid, lease_s=lease_s)
-    assert isinstance(held, HeldThreads), held
-    return held
 
 
 def test_this_machine_lets_a_thread_be_stopped_and_a_socket_be_borrowed() -> None:
