@@ -65,7 +65,7 @@ def _toxiproxy() -> Finding:
 
 def _py_spy() -> Finding:
     found = find_py_spy()
-    how = "" if found else "stacks of stuck workers are left out, and worker.hold-gil does not apply; pip install py-spy"
+    how = "" if found else "no stacks of stuck workers, and worker.hold-gil does not apply: pip install py-spy"
     return Finding("py-spy", "ok" if found else "absent", found or "not found", how)
 
 
