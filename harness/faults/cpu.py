@@ -63,9 +63,10 @@ class Starve:
             looks.append(stat is not None and stat.state == "T")
             await asyncio.sleep(_LOOK_S)
         slowest_ms, share = await asking, sum(looks) / max(1, len(looks))
+        said = f"the slowest answer to a connection of ours took {slowest_ms:.0f} ms"
         why = (
-            f"The kernel saw worker {self.worker.pid} stand still for {share:.0%} of the time; the slowest answer to a"
-            f" connection of ours took {slowest_ms:.0f} ms."
+            f"The kernel saw worker {self.worker.pid} stand still for {share:.0%} of the time;"
+            f" {said if slowest_ms >= 0 else 'a connection of ours had no answer'}."
         )
         bites = share >= 0.7 * self.stopped_s / period_s and slowest_ms >= 700 * self.stopped_s
         return Proof(bites, why, {"stopped_share": round(share, 2), "canary_slowest_ms": slowest_ms})

@@ -8,9 +8,11 @@ show here (F06).
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from harness.deployment import Deployment
+from harness.errors import MachineError
 from harness.faults.fault import Actor, Evidence, FaultSpec, Parameter, Proof, Stage
 from harness.faults.pins import Pins
 from harness.faults.worker import INDEX, pick
@@ -89,10 +91,12 @@ class Confine:
             self.pins.close()
         if self.worker is None or isinstance(self.group, str):
             return {}
-        seen, removed = self.group.throttling(), self.group.remove()
+        seen = self.group.throttling()
+        if not await asyncio.to_thread(self.group.remove):  # it waits for whoever forks meanwhile
+            raise MachineError(f"Worker {self.worker.pid} still has a CPU quota: {self.group.path} cannot be removed.")
         replaced = not is_same(self.worker.pid, self.worker.start)
         told: Evidence = {"periods": seen.periods, "throttled_periods": seen.throttled, "stood_ms": seen.stood_ms}
-        return {"pid": self.worker.pid, **told, "replaced": replaced, "removed": removed}
+        return {"pid": self.worker.pid, **told, "replaced": replaced}
 
 
 def _cpu_s(worker: Stat) -> float:

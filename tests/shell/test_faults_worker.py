@@ -209,7 +209,26 @@ def test_a_quota_goes_with_a_worker_that_is_replaced(faults: Scene, served: Serv
         assert not proof.ok
         assert proof.why.endswith("The worker has ended meanwhile.")
         lifted = await quota.lift()
-        assert (lifted["replaced"], lifted["removed"]) == (True, True)
+        assert lifted["replaced"]
+        assert len(await answer_by_each_worker(served, "/part", 2, 30)) == 2
+
+    faults.run(see())
+
+
+def test_a_quota_that_cannot_be_taken_back_is_an_error_of_the_machine(
+    faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if why_not_quota():
+        return
+
+    async def see() -> None:
+        quota = actor(faults, served, "worker.cpu-quota")
+        assert (await quota.apply())["confined"]
+        with monkeypatch.context() as patched:
+            patched.setattr("harness.system.cpu_group._remove", lambda _: False)
+            with pytest.raises(MachineError, match="still has a CPU quota"):
+                await quota.lift()
+        await quota.lift()
         assert len(await answer_by_each_worker(served, "/part", 2, 30)) == 2
 
     faults.run(see())
