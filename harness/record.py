@@ -7,7 +7,8 @@
                             observations.jsonl   one observation a line, in the order of writing
                             samples.rows         the load's rows, 56 bytes each (harness/model/rows.py)
                             server.log, …
-    RUN/unfit/NN-scenario.1/             a record that another took the place of; of a sweep cut/
+    RUN/unfit/NN-scenario.1/             the first record of a trial that was run again, for the machine was not fit
+    RUN/cut/NN-scenario.1/               the same of a sweep that was resumed, for the record was cut
     RUN/rows/ROW.json                    of an audit: what a row's experiment saw, in place of trials/
     RUN/logs/NAME.log                    of an audit: what the deployments said, without its secrets
 

@@ -27,7 +27,7 @@ class HoldGil(BlockLoop):
 
     async def prove(self) -> Proof:
         """As for a loop; and the lock is held by the thread that stands."""
-        proof = await BlockLoop.prove(self)
+        proof = await BlockLoop.prove(self)  # super() does not find its way in a dataclass with slots
         if self.worker is None or isinstance(self.held, str):
             return proof
         try:

@@ -27,6 +27,8 @@ from harness.system import ptrace
 from harness.system.py_spy import NOBODY, lock_holder
 
 _LOOK_S = 0.0005
+_SPARED_S = 0.01
+"""A thread that runs without the interpreter's lock is not to be stopped all the time."""
 _MAIN_S = 1.0
 _IDLE_S = 0.015
 """Whoever waits for the interpreter asks again each 5 ms; whoever was given no CPU for so long waits for work."""
@@ -62,7 +64,7 @@ def hold_gil(pid: int, wait_s: float) -> int:
             if holder == tid:
                 return tid
             ptrace.let_go(tid)
-            time.sleep(_LOOK_S * 20)  # one that runs without the lock is not to be stopped all the time
+            time.sleep(_SPARED_S)
         time.sleep(_LOOK_S)
     raise TimeoutError(why)
 

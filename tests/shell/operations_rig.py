@@ -157,3 +157,14 @@ def stand() -> Iterator[Stand]:
 async def _end(deployment: ProcessDeployment) -> None:
     await deployment.kill()
     assert list(deployment.leftovers()) == []
+
+
+async def lift_what_never_was(server: Stand, id: str) -> None:
+    """The lift of a fault that was not applied, twice: it touches nothing."""
+    deployment = await server.up()
+    master, workers = deployment.master(), list(deployment.workers())
+    actor = server.actor(id)
+    for _ in range(2):
+        assert dict(await actor.lift()) in ({}, {"asked": 0}), "it did nothing that it could tell of"
+    assert (deployment.master(), list(deployment.workers())) == (master, workers)
+    assert await server.answering(WORKERS)

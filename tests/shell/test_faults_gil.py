@@ -26,6 +26,7 @@ pytestmark = pytest.mark.real
 
 # Between two beats of the loop there is work, as in a server that has requests.
 BUSY = LOOP.replace("await asyncio.sleep(0.01)", "sum(range(100_000)); await asyncio.sleep(0.005)")
+IDLE = "import time; open('loop', 'w').write('begun'); time.sleep(60)"
 # Busy, but without the lock: hashing gives it away for as long as it takes.
 WITHOUT_THE_LOCK = """
 import hashlib
@@ -70,7 +71,7 @@ def test_all_go_on_when_the_lease_is_over() -> None:
     run(see())
 
 
-@pytest.mark.parametrize("program", ["import time; open('loop', 'w').write('begun'); time.sleep(60)", WITHOUT_THE_LOCK])
+@pytest.mark.parametrize("program", [IDLE, WITHOUT_THE_LOCK], ids=["idle", "without the lock"])
 def test_a_thread_that_does_not_hold_it_is_left_alone_with_a_reason(program: str) -> None:
     async def see() -> None:
         async with bench() as here, beating(here, program) as beat:

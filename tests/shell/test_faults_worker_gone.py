@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fault_rig import applied
-from operations_rig import UP_S, WORKERS, Stand, stand
+from operations_rig import UP_S, WORKERS, Stand, lift_what_never_was, stand
 from parts_rig import until
 
 from harness.deployment import Deployment
@@ -31,16 +31,7 @@ def state(pid: int) -> str:
 
 @pytest.mark.parametrize("id", ["worker.freeze", "worker.kill"])
 def test_a_lift_of_what_was_never_applied_touches_nothing(server: Stand, id: str) -> None:
-    async def see() -> None:
-        deployment = await server.up()
-        master, workers = deployment.master(), list(deployment.workers())
-        actor = server.actor(id)
-        for _ in range(2):
-            assert dict(await actor.lift()) in ({}, {"asked": 0}), "it did nothing that it could tell of"
-        assert (deployment.master(), list(deployment.workers())) == (master, workers)
-        assert await server.answering(WORKERS)
-
-    server.run(see())
+    server.run(lift_what_never_was(server, id))
 
 
 def test_a_frozen_worker_answers_nothing_and_goes_on_where_it_was(server: Stand) -> None:
