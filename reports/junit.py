@@ -1,7 +1,7 @@
 """JUnit XML, as CI servers read it: the run is a suite, each check of each trial a case.
 
 Fail becomes a failure. Inconclusive becomes an error with type "inconclusive": a check without data must not be green.
-What does not apply is skipped, with its reason.
+What does not apply is skipped, with its reason. A trial that was run again is told in a property of the suite.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from harness.model.verdict import Outcome, TrialVerdict, Verdict
 from reports.plain import plain, printable
-from reports.words import checks_told, config_told, explained_at
+from reports.words import checks_told, config_told, explained_at, run_again_told
 
 _TAG: dict[Outcome, str] = {"fail": "failure", "inconclusive": "error", "error": "error"}
 
@@ -20,13 +20,15 @@ _TAG: dict[Outcome, str] = {"fail": "failure", "inconclusive": "error", "error":
 def junit_xml(name: str, verdicts: Sequence[TrialVerdict]) -> str:
     """The XML text; `name` is the suite's, for instance the run directory."""
     cases: list[ET.Element] = []
+    properties: list[tuple[str, str]] = []
     for trial, place in zip(verdicts, _places(verdicts), strict=True):
         cases += _cases(trial, place)
-    return suite_xml(name, cases)
+        properties += [(place, run_again_told(before)) for before in trial.set_aside]
+    return suite_xml(name, cases, properties)
 
 
-def suite_xml(name: str, cases: Sequence[ET.Element]) -> str:
-    """One suite of these cases, with its counts."""
+def suite_xml(name: str, cases: Sequence[ET.Element], properties: Sequence[tuple[str, str]] = ()) -> str:
+    """One suite of these cases, with its counts; `properties` are names and values that are told of the whole."""
     counts = {
         "tests": len(cases),
         "failures": sum(1 for case in cases if case.find("failure") is not None),
@@ -35,7 +37,12 @@ def suite_xml(name: str, cases: Sequence[ET.Element]) -> str:
     }
     attributes = {"name": printable(name), **{key: str(count) for key, count in counts.items()}}
     root = ET.Element("testsuites", attributes)
-    ET.SubElement(root, "testsuite", attributes).extend(cases)
+    suite = ET.SubElement(root, "testsuite", attributes)
+    if properties:
+        told = ET.SubElement(suite, "properties")
+        for key, value in properties:
+            ET.SubElement(told, "property", {"name": key, "value": printable(value)})
+    suite.extend(cases)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 

@@ -15,5 +15,5 @@ SCENARIO = Scenario(
     ready="up",
     min_workers=2,
     settings={"gunicorn.timeout": 4},
-    note="gunicorn.timeout is 4 s in this scenario, so that the replacement falls into it.",
+    note="gunicorn.timeout is 4 s in this scenario, so that Gunicorn's replacement falls into it.",
 )

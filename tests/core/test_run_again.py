@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from record_builder import BASELINE, Story
@@ -21,6 +22,7 @@ from harness.model.record import TrialRecord
 from harness.model.trial import PlannedTrial
 from harness.record import TrialWriter, put_aside, put_aside_folders, read_trial, trial_folder, write_manifest
 from reports.html.page import render
+from reports.junit import junit_xml
 from reports.text import summarise
 
 STOLEN = {"steal_share": 0.4}
@@ -95,6 +97,12 @@ def test_the_second_record_counts_and_the_first_is_kept(tmp_path: Path) -> None:
     sentence = f"Run again; no verdict came of unfit/02-two.1: {before['why']}"
     assert sentence in summarise(str(tmp_path), "made.toml", run.verdicts, color=False)
     assert sentence in render(run)
+    suite = ET.fromstring(junit_xml("made", run.verdicts)).find("testsuite")
+    assert suite is not None
+    (again,) = suite.findall("properties/property")
+    assert again.get("value") == sentence
+    assert again.get("name") in {case.get("classname") for case in suite.findall("testcase")}
+    assert suite.get("tests") == str(len(suite.findall("testcase")))
 
 
 def test_they_come_when_all_others_are_done(tmp_path: Path) -> None:

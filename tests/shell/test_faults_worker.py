@@ -173,9 +173,15 @@ def groups_of(pid: int) -> set[str]:
     return {path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/cgroup")}
 
 
+def no_quota_here() -> bool:
+    """Whether no group can be made on this machine; the fault must then be told to be unable, and why, else able."""
+    why = why_not_quota()
+    assert unable([FaultUse("worker.cpu-quota")]) == ({"worker.cpu-quota": why} if why else {})
+    return bool(why)
+
+
 def test_a_worker_under_a_quota_gets_that_much_cpu_and_its_sibling_all_it_wants(faults: Scene, served: Served) -> None:
-    if why := why_not_quota():
-        assert unable([FaultUse("worker.cpu-quota")]) == {"worker.cpu-quota": why}
+    if no_quota_here():
         return
 
     async def see() -> None:
@@ -196,7 +202,7 @@ def test_a_worker_under_a_quota_gets_that_much_cpu_and_its_sibling_all_it_wants(
 
 
 def test_a_quota_goes_with_a_worker_that_is_replaced(faults: Scene, served: Served) -> None:
-    if why_not_quota():
+    if no_quota_here():
         return
 
     async def see() -> None:
@@ -218,7 +224,7 @@ def test_a_quota_goes_with_a_worker_that_is_replaced(faults: Scene, served: Serv
 def test_a_quota_that_cannot_be_taken_back_is_an_error_of_the_machine(
     faults: Scene, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if why_not_quota():
+    if no_quota_here():
         return
 
     async def see() -> None:
