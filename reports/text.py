@@ -102,8 +102,7 @@ def _trials(verdicts: Sequence[TrialVerdict], pen: _Pen) -> Iterator[str]:
             yield from pen.wrap("    ", "    ", one_line(trial.note))
         for before in trial.set_aside:
             yield from pen.wrap("    ", "    ", one_line(run_again_told(before)))
-        if trial.verdict != "pass":
-            yield from _reasons(trial, pen)
+        yield from _reasons(trial, pen)
 
 
 def _alike(place: int, trial: TrialVerdict) -> object:
@@ -119,10 +118,13 @@ def _name(trial: TrialVerdict, verdicts: Sequence[TrialVerdict]) -> str:
 
 
 def _reasons(trial: TrialVerdict, pen: _Pen) -> Iterator[str]:
-    """Each check that did not pass. Those that say the same, as after a failed premise, share one entry."""
+    """Each check that did not pass, or that passed because its finding is a known limit of the server.
+
+    Those that say the same, as after a failed premise, share one entry.
+    """
     groups: dict[tuple[Outcome, str, str], list[Verdict]] = {}
     for verdict in sorted_verdicts(trial):
-        if verdict.verdict != "pass":
+        if verdict.verdict != "pass" or verdict.attributed_to == "server":
             groups.setdefault((verdict.verdict, verdict.why, verdict.advice), []).append(verdict)
     for (outcome, why, advice), group in groups.items():
         checks = ", ".join(one_line(verdict.check) for verdict in group)

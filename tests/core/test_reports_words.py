@@ -124,6 +124,19 @@ def test_text_is_the_golden_text() -> None:
     assert summarise("runs/my run", "reference.toml", [BASELINE, REFUSED, CUT], color=False) == GOLDEN
 
 
+def test_a_known_limit_of_the_server_is_told_under_the_trial_that_passed() -> None:
+    limit = Verdict("recovers", "pass", "The server ended.", attributed_to="server", advice="Start it again.")
+    others = (Verdict("starts", "pass", "2 of 2."), Verdict("drains", "pass", "A word.", attributed_to="rig"))
+    text = summarise("r", "t", [TrialVerdict("worker-killed", {}, (), "pass", (*others, limit), ())], color=False)
+    told = text.splitlines()[2:6]
+    assert told == [
+        "✔ worker-killed  3 checks passed",
+        "    ✔ recovers: The server ended.",
+        "      → Start it again.",
+        "",
+    ]
+
+
 def test_color_adds_codes_and_nothing_else() -> None:
     from re import sub
 
