@@ -5,13 +5,16 @@ part that lasts longer than the deadline can show it, or one that takes a worker
 does not apply, for it could not fail. A worker that is frozen cannot keep a deadline of its own, and a broken ingress
 is not the app's. The slack of 0.5 s lets an app that answers 504 at its deadline be on time; the client waits 2 s
 longer than the deadline, so that a request without a bound shows as its timeout. Nobody knows which worker had a
-request: the fault of one worker met those that failed or took a second. The default deadline of 10 s is above the 7 s
+request: the fault of one worker met those that failed or took a second, and the request that proved it and was left
+open since, where the load had none there. The default deadline of 10 s is above the 7 s
 that the usual limits of a database call add up to (1 s to acquire, twice 3 s for a command) and below the 15 s and more
 that proxies wait.
 
 Finds F36 (half-open connection), F37 (timeout costs twice), F41 (too many connections), F43 (work for a client that has
 gone) and F48 (stale idle connections).
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -45,27 +48,30 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     if record.trial.timeout_s <= limit_s:
         why = f"The client gives up after {record.trial.timeout_s:g} s, so a request over {limit_s:g} s cannot be seen."
         return inconclusive(NAME, why, advice="Set load.timeout_s above slo.deadline_s + 1.", limits=bound)
-    exposed = _exposed(record, limit_s)
+    asked = _asked(record)
+    exposed = _exposed(record, limit_s) + sum(span.length_s > limit_s for span, _ in asked)
     rows = record.samples
     before = (rows["sent"] >= 0) & (rows["sent"] < sigterm_ns(record))
     open_ns = ends_ns(rows) - rows["sent"]
     late = rows[before & (open_ns > int(limit_s * 1e9))]
-    times = open_ns[before]
-    longest_s = int(times.max()) / 1e9 if len(times) else 0.0
+    spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]
+    spans += [Span(span.start_ns, span.start_ns + int(s * 1e9)) for span, s in asked if s > limit_s]
+    times = [*(open_ns[before] / 1e9).tolist(), *(waited_s for _, waited_s in asked)]
+    longest_s = max(times, default=0.0)
     evidence: dict[str, object] = {
         "requests": len(times),
         "exposed": exposed,
-        "over": len(late),
+        "over": len(spans),
         "longest_s": longest_s,
         "lines": {
             line.name: int(np.count_nonzero(late["endpoint"] == index))
             for index, line in enumerate(record.trial.requests)
         },
     }
-    if len(late):
+    if spans:
         verdict = failed(
             NAME,
-            f"{len(late)} of {len(times)} requests were open for longer than {deadline_s:g} s (+"
+            f"{len(spans)} of {len(times)} requests were open for longer than {deadline_s:g} s (+"
             f" {limits.answer_slack_s:g} s), the longest for {longest_s:.1f} s when the client gave up or it ended.",
             evidence=evidence,
             advice=f"Give each request a deadline (asyncio.timeout, at most {record.trial.slo.deadline_s:g} s), and"
@@ -73,7 +79,6 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f" value, so let PostgreSQL end a statement first: statement_timeout = {statement_s(record.trial):.3g}s.",
             limits=bound,
         )
-        spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]
         return unless_unfit(record, limits, verdict, spans)
     if not exposed:
         why = f"No request that needs what was broken was sent {limit_s:g} s before the lift, so none could show it."
@@ -98,6 +103,18 @@ def _exposed(record: TrialRecord, limit_s: float) -> int:
             if trouble.what == "worker":
                 met &= (rows["code"] != Outcome.OK) | (ends_ns(rows) - sent > _HELD_NS)
             found += int(np.count_nonzero(met))
+    return found
+
+
+def _asked(record: TrialRecord) -> Sequence[tuple[Span, float]]:
+    """The questions that proved a fault and were left open: from when to the lift, and for how long unanswered."""
+    found = list[tuple[Span, float]]()
+    for trouble in troubles(record):
+        told = trouble.lifted.evidence if trouble.lifted else {}
+        asked_s, waited_s = told.get("asked_before_s"), told.get("waited_s")
+        if trouble.lifted and isinstance(asked_s, float | int) and isinstance(waited_s, float | int):
+            lift_ns = trouble.lifted.sent_ns
+            found.append((Span(lift_ns - int(asked_s * 1e9), lift_ns), waited_s))
     return found
 
 

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from harness.deployment import Deployment
+from harness.faults.fault import Evidence
 from harness.probes.http import Answer, Connection, get_request
 from harness.probes.owners import Owned, ask_owner
 from harness.system.clock import Clock
@@ -29,6 +30,8 @@ class Pins:
     path: str
     hurt: int
     connections: dict[int, Connection] = field(default_factory=dict)
+    left: asyncio.Future[Answer] | None = None
+    left_at_s: float = 0.0
 
     @classmethod
     async def open(cls, deployment: Deployment, path: str, hurt: int) -> Pins:
@@ -89,6 +92,34 @@ class Pins:
         answers = await asyncio.gather(*(self.ask_one(pid, timeout_s, request) for pid in (self.hurt, other)))
         return _said(answers[0]), _said(answers[1])
 
+    async def ask_and_leave(self, timeout_s: float, request: bytes) -> tuple[str, str]:
+        """As `ask`, but what the hurt worker has not answered in that time goes on waiting, until `take_left`."""
+        connection = self.connections.get(self.hurt)
+        if connection is None:
+            return await self.ask(timeout_s, request)
+        began_s, waiting = time.monotonic(), connection.send(request)
+        other = next((pid for pid in self.connections if pid != self.hurt), -1)
+        _, answer = await asyncio.gather(
+            asyncio.wait([waiting], timeout=timeout_s), self.ask_one(other, timeout_s, request)
+        )
+        if not waiting.done():
+            self.left, self.left_at_s = waiting, began_s
+        return (_said(waiting.result()) if waiting.done() else "timeout"), _said(answer)
+
+    def take_left(self) -> Evidence:
+        """Of the question that was left, which ends here: how long ago it was asked, for how long it had no answer,
+        and how that ended. Empty where there was none.
+        """
+        waiting, self.left = self.left, None
+        if waiting is None:
+            return {}
+        asked_s = time.monotonic() - self.left_at_s
+        if not waiting.done():
+            self.connections[self.hurt].give_up()
+        answer = waiting.result()
+        waited_s = (answer.done_ns - answer.sent_ns) / 1e9
+        return {"asked_before_s": round(asked_s, 3), "waited_s": round(waited_s, 3), "ended": _said(answer)}
+
     async def ask_one(self, pid: int, timeout_s: float, request: bytes | None = None) -> Answer | None:
         """None where there is no connection to it."""
         connection = self.connections.get(pid)
@@ -110,6 +141,7 @@ class Pins:
         for connection in self.connections.values():
             connection.close()
         self.connections = {}
+        self.left = None
 
 
 def _said(answer: Answer | None) -> str:

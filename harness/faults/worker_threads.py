@@ -75,10 +75,12 @@ class HoldPool:
         return Proof(bool(standing) and pid not in standing and bool(waits), why, evidence)
 
     async def _waiting_line(self, pins: Pins) -> str:
-        """The first line that gets no answer from the hurt worker; asking ends there, and so does the connection."""
+        """The first line that gets no answer from the hurt worker. That question goes on waiting: how long it is open
+        is what the fault asks of the app, and of the load perhaps no request meets it.
+        """
         for _ in range(_ROUNDS):
             for line in self.lines:
-                hurt, other = await pins.ask(_SILENT_S, asking.head(line))
+                hurt, other = await pins.ask_and_leave(_SILENT_S, asking.head(line))
                 if hurt == "timeout" and other != "timeout":
                     return line.name
                 if not hurt.startswith("answered"):
@@ -87,13 +89,16 @@ class HoldPool:
         return ""
 
     async def lift(self) -> Evidence:
+        waited: Evidence = {}
         if self.pins is not None:
+            waited = self.pins.take_left()
             self.pins.close()
         if self.worker is None or isinstance(self.held, str):
             return {}
         stood = len(self._standing())
         await self.held.release()
-        return {"pid": self.worker.pid, "stood": stood, "replaced": not is_same(self.worker.pid, self.worker.start)}
+        replaced = not is_same(self.worker.pid, self.worker.start)
+        return {"pid": self.worker.pid, "stood": stood, "replaced": replaced, **waited}
 
 
 def _build(use: FaultUse, stage: Stage) -> Actor:

@@ -8,7 +8,7 @@ Two workers, 101 and 102, under the supervisor 100.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,6 +100,7 @@ class Story:
     in_flight: tuple[Reply, ...] = (Reply(1.5, 201), Reply(1.2, 503))
     new_pid_s: float | None = 2.0
     proven: bool = True
+    lifted: Mapping[str, Scalar] = field(default_factory=dict)
     path: tuple[int, int] = (4, 0)
     stopped: dict[str, Any] = field(default_factory=dict)
     orphans: tuple[int, ...] = ()
@@ -242,7 +243,7 @@ class Story:
         proof = "the canary failed" if self.proven else "the canary still passed"
         if not self.sigterm:
             seen.append(FaultChanged(where, "prove", self.proven, proof, {}, ns(BITE_S + 0.5), ns(BITE_S + 0.6)))
-            seen.append(FaultChanged(where, "lift", True, "done", {}, ns(self.lift_s), ns(self.lift_s + 0.02)))
+            seen.append(FaultChanged(where, "lift", True, "done", self.lifted, ns(self.lift_s), ns(self.lift_s + 0.02)))
         db = [PathSampled("db", *self.path, ns(at_s), ns(at_s)) for at_s in (3.0, 6.0, 9.0)]
         return [*seen, *db, *self._called()]
 

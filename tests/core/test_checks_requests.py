@@ -26,7 +26,7 @@ from harness.model.observation import InFlightEnded, KeysStored, OrphansScanned,
 from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
 from harness.model.scenario import Scenario, fault
-from harness.model.target import RequestLine
+from harness.model.target import RequestLine, Scalar
 
 LIFT_S = BITE_S + 8.0
 BAD = Done(0.02, Outcome.BAD_STATUS)
@@ -261,6 +261,27 @@ def test_a_worker_that_is_cut_off_keeps_the_deadline(id: str, line: str, took: D
     cut_off = Scenario("cut-off", "?", faults=(fault(id, for_s=13),), ready="any", min_workers=2)
     story = Story(cut_off, request=broken(BITE_S + 0.1, BITE_S + 1.0, took, line=line), new_pid_s=None)
     assert verdict_of(story.record(), "requests-bounded").verdict == outcome
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "waited_s", "outcome"),
+    [(12.0, 1.0, "pass"), (12.0, 12.0, "fail"), (12.0, 10.4, "pass"), (10.0, 1.0, "inconclusive")],
+)
+def test_the_question_that_proved_a_fault_and_was_left_open_is_a_request_too(
+    asked_s: float, waited_s: float, outcome: str
+) -> None:
+    """The load may meet only the other workers."""
+    cut_off = Scenario("cut-off", "?", faults=(fault("worker.threads", for_s=13),), ready="any", min_workers=2)
+    story = Story(cut_off, new_pid_s=None, lifted={"asked_before_s": asked_s, "waited_s": waited_s})
+    verdict = verdict_of(story.record(), "requests-bounded")
+    assert verdict.verdict == outcome, verdict.why
+
+
+def test_a_question_that_was_left_open_on_a_late_machine_accuses_nobody() -> None:
+    cut_off = Scenario("cut-off", "?", faults=(fault("worker.threads", for_s=13),), ready="any", min_workers=2)
+    lifted: dict[str, Scalar] = {"asked_before_s": 12.0, "waited_s": 12.0}
+    story = Story(cut_off, new_pid_s=None, lifted=lifted, machine=lambda _at_s: {"steal_share": 0.4})
+    assert verdict_of(story.record(), "requests-bounded").verdict == "inconclusive"
 
 
 def test_a_short_fault_cannot_show_a_missing_deadline() -> None:

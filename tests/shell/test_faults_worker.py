@@ -277,6 +277,23 @@ def test_a_used_up_pool_keeps_this_workers_requests_and_no_others(
     faults.run(see())
 
 
+def test_the_request_that_proves_used_up_threads_is_left_open_until_the_lift(faults: Scene, served: Served) -> None:
+    async def see() -> None:
+        full = actor(faults, served, "worker.threads", "/thread")
+        await full.apply()
+        proof = await full.prove()
+        lifted = await full.lift()
+        assert proof.ok, proof
+        waited_s = lifted["waited_s"]
+        assert isinstance(waited_s, float)
+        assert waited_s >= 1.0
+        assert waited_s == pytest.approx(lifted["asked_before_s"], abs=0.1)
+        assert lifted["ended"] == "timeout"
+        await until(lambda: not set(thread_states(served.workers()[0]).values()) & {"t", "T"}, 20, "no thread stands")
+
+    faults.run(see())
+
+
 def test_a_pool_that_nobody_needs_is_no_fault(faults: Scene, served: Served) -> None:
     async def see() -> None:
         idle = actor(faults, served, "worker.threads", "/part")
