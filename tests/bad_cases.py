@@ -312,6 +312,12 @@ CASES = (
         finds=("F47",),
     ),
     Case(
+        "few_threads",
+        "worker-threads-full",
+        {"requests-bounded": "the defect: who waits for a thread waits without a limit"},
+        finds=("F47",),
+    ),
+    Case(
         "holds_the_lock",
         "dependency-slow",
         {

@@ -11,7 +11,7 @@ that the usual limits of a database call add up to (1 s to acquire, twice 3 s fo
 that proxies wait.
 
 Finds F36 (half-open connection), F37 (timeout costs twice), F41 (too many connections), F43 (work for a client that has
-gone) and F48 (stale idle connections).
+gone), F47 (threads used up) and F48 (stale idle connections).
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from harness.model.verdict import Verdict
 
 from .check import FAULT_PROVEN, LOAD_PROVEN, MACHINE_FIT, STARTS, Check, failed, inconclusive, passed
 from .facts.machine import unless_unfit
-from .facts.settings import bounds, statement_s
+from .facts.settings import bounds, call_s, statement_s
 from .facts.troubles import Trouble, sigterm_ns, troubles, uses_beside_parts, uses_on_parts
 
 NAME = "requests-bounded"
@@ -74,9 +74,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
             f"{len(spans)} of {len(times)} requests were open for longer than {deadline_s:g} s (+"
             f" {limits.answer_slack_s:g} s), the longest for {longest_s:.1f} s when the client gave up or it ended.",
             evidence=evidence,
-            advice=f"Give each request a deadline (asyncio.timeout, at most {record.trial.slo.deadline_s:g} s), and"
-            f" each call to a part a shorter one: {bounds(record.trial)}. asyncpg's command_timeout can cost twice its"
-            f" value, so let PostgreSQL end a statement first: statement_timeout = {statement_s(record.trial):.3g}s.",
+            advice=_advice(record),
             limits=bound,
         )
         return unless_unfit(record, limits, verdict, spans)
@@ -88,6 +86,21 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         f" which {exposed} met the fault for that long; the longest took {longest_s:.1f} s."
     )
     return passed(NAME, why, evidence=evidence, limits=bound)
+
+
+def _advice(record: TrialRecord) -> str:
+    deadline_s = record.trial.slo.deadline_s
+    if any(trouble.id == "worker.threads" for trouble in troubles(record)):
+        return (
+            "Wait for a thread with a limit: from an `async def` endpoint, asyncio.to_thread within"
+            f" asyncio.timeout({call_s(record.trial):.3g}), three tenths of slo.deadline_s; a `def` endpoint waits for"
+            " its thread without one, and nothing in it can end that."
+        )
+    return (
+        f"Give each request a deadline (asyncio.timeout, at most {deadline_s:g} s), and each call to a part a shorter"
+        f" one: {bounds(record.trial)}. asyncpg's command_timeout can cost twice its value, so let PostgreSQL end a"
+        f" statement first: statement_timeout = {statement_s(record.trial):.3g}s."
+    )
 
 
 def _exposed(record: TrialRecord, limit_s: float) -> int:
@@ -128,5 +141,5 @@ CHECK = Check(
     judge,
     applies,
     (STARTS, MACHINE_FIT, LOAD_PROVEN, FAULT_PROVEN),
-    finds=("F36", "F37", "F41", "F43", "F48"),
+    finds=("F36", "F37", "F41", "F43", "F47", "F48"),
 )

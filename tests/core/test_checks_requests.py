@@ -275,6 +275,7 @@ def test_the_question_that_proved_a_fault_and_was_left_open_is_a_request_too(
     story = Story(cut_off, new_pid_s=None, lifted={"asked_before_s": asked_s, "waited_s": waited_s})
     verdict = verdict_of(story.record(), "requests-bounded")
     assert verdict.verdict == outcome, verdict.why
+    assert ("asyncio.to_thread within asyncio.timeout(3)" in verdict.advice) is (outcome == "fail")
 
 
 def test_a_question_that_was_left_open_on_a_late_machine_accuses_nobody() -> None:
