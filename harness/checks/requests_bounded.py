@@ -5,10 +5,10 @@ part that lasts longer than the deadline can show it, or one that takes a worker
 does not apply, for it could not fail. A worker that is frozen cannot keep a deadline of its own, and a broken ingress
 is not the app's. The slack of 0.5 s lets an app that answers 504 at its deadline be on time; the client waits 2 s
 longer than the deadline, so that a request without a bound shows as its timeout. Nobody knows which worker had a
-request: the fault of one worker met those that failed or took a second, and the request that proved it and was left
-open since, where the load had none there. The default deadline of 10 s is above the 7 s
-that the usual limits of a database call add up to (1 s to acquire, twice 3 s for a command) and below the 15 s and more
-that proxies wait.
+request: the fault of one worker met those that failed or took a second. So did the request that proved it, where that
+was left open; it counts with the load's, which may all have gone to other workers. The default deadline of 10 s is
+above the 7 s that the usual limits of a database call add up to (1 s to acquire, twice 3 s for a command) and below the
+15 s and more that proxies wait.
 
 Finds F36 (half-open connection), F37 (timeout costs twice), F41 (too many connections), F43 (work for a client that has
 gone), F47 (threads used up) and F48 (stale idle connections).
@@ -52,14 +52,14 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     exposed = _exposed(record, limit_s) + sum(span.length_s > limit_s for span, _ in asked)
     rows = record.samples
     before = (rows["sent"] >= 0) & (rows["sent"] < sigterm_ns(record))
-    open_ns = ends_ns(rows) - rows["sent"]
-    late = rows[before & (open_ns > int(limit_s * 1e9))]
+    open_ns = (ends_ns(rows) - rows["sent"])[before]
+    late = rows[before][open_ns > int(limit_s * 1e9)]
     spans = [Span(int(row["sent"]), int(end)) for row, end in zip(late, ends_ns(late), strict=True)]
     spans += [Span(span.start_ns, span.start_ns + int(s * 1e9)) for span, s in asked if s > limit_s]
-    times = [*(open_ns[before] / 1e9).tolist(), *(waited_s for _, waited_s in asked)]
-    longest_s = max(times, default=0.0)
+    requests = len(open_ns) + len(asked)
+    longest_s = max(int(open_ns.max(initial=0)) / 1e9, *(waited_s for _, waited_s in asked), 0.0)
     evidence: dict[str, object] = {
-        "requests": len(times),
+        "requests": requests,
         "exposed": exposed,
         "over": len(spans),
         "longest_s": longest_s,
@@ -71,7 +71,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
     if spans:
         verdict = failed(
             NAME,
-            f"{len(spans)} of {len(times)} requests were open for longer than {deadline_s:g} s (+"
+            f"{len(spans)} of {requests} requests were open for longer than {deadline_s:g} s (+"
             f" {limits.answer_slack_s:g} s), the longest for {longest_s:.1f} s when the client gave up or it ended.",
             evidence=evidence,
             advice=_advice(record),
@@ -82,7 +82,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         why = f"No request that needs what was broken was sent {limit_s:g} s before the lift, so none could show it."
         return inconclusive(NAME, why, evidence=evidence, limits=bound)
     why = (
-        f"None of {len(times)} requests was open for longer than {deadline_s:g} s (+ {limits.answer_slack_s:g} s), of"
+        f"None of {requests} requests was open for longer than {deadline_s:g} s (+ {limits.answer_slack_s:g} s), of"
         f" which {exposed} met the fault for that long; the longest took {longest_s:.1f} s."
     )
     return passed(NAME, why, evidence=evidence, limits=bound)

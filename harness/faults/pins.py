@@ -83,13 +83,17 @@ class Pins:
             await self._fill()
         return await self.ask(timeout_s, request)
 
+    @property
+    def _other(self) -> int:
+        """A worker with a connection of ours that is not the hurt one; −1 where there is none."""
+        return next((pid for pid in self.connections if pid != self.hurt), -1)
+
     async def ask(self, timeout_s: float, request: bytes | None = None) -> tuple[str, str]:
         """What becomes of a question to the hurt worker, and to another: "answered", "timeout", "eof" … or "none".
 
         `request` is what is asked in place of liveness.
         """
-        other = next((pid for pid in self.connections if pid != self.hurt), -1)
-        answers = await asyncio.gather(*(self.ask_one(pid, timeout_s, request) for pid in (self.hurt, other)))
+        answers = await asyncio.gather(*(self.ask_one(pid, timeout_s, request) for pid in (self.hurt, self._other)))
         return _said(answers[0]), _said(answers[1])
 
     async def ask_and_leave(self, timeout_s: float, request: bytes) -> tuple[str, str]:
@@ -98,9 +102,8 @@ class Pins:
         if connection is None:
             return await self.ask(timeout_s, request)
         began_s, waiting = time.monotonic(), connection.send(request)
-        other = next((pid for pid in self.connections if pid != self.hurt), -1)
         _, answer = await asyncio.gather(
-            asyncio.wait([waiting], timeout=timeout_s), self.ask_one(other, timeout_s, request)
+            asyncio.wait([waiting], timeout=timeout_s), self.ask_one(self._other, timeout_s, request)
         )
         if not waiting.done():
             self.left, self.left_at_s = waiting, began_s

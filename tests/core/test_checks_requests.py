@@ -27,6 +27,7 @@ from harness.model.record import TrialRecord
 from harness.model.rows import Outcome
 from harness.model.scenario import Scenario, fault
 from harness.model.target import RequestLine, Scalar
+from harness.model.verdict import Verdict
 
 LIFT_S = BITE_S + 8.0
 BAD = Done(0.02, Outcome.BAD_STATUS)
@@ -279,10 +280,20 @@ def test_the_question_that_proved_a_fault_and_was_left_open_is_a_request_too(
 
 
 def test_a_question_that_was_left_open_on_a_late_machine_accuses_nobody() -> None:
+    """Late now and then, all the time that it was open or only in the first half of it."""
     cut_off = Scenario("cut-off", "?", faults=(fault("worker.threads", for_s=13),), ready="any", min_workers=2)
-    lifted: dict[str, Scalar] = {"asked_before_s": 12.0, "waited_s": 12.0}
-    story = Story(cut_off, new_pid_s=None, lifted=lifted, machine=lambda _at_s: {"steal_share": 0.4})
-    assert verdict_of(story.record(), "requests-bounded").verdict == "inconclusive"
+
+    def verdict(until_s: float) -> Verdict:
+        def machine(at_s: float) -> dict[str, Any]:
+            return {"loop_lag_ms": 400.0} if BITE_S <= at_s < until_s and at_s % 3 < 0.5 else {}
+
+        lifted: dict[str, Scalar] = {"asked_before_s": 12.0, "waited_s": 12.0}
+        return verdict_of(Story(cut_off, new_pid_s=None, lifted=lifted, machine=machine).record(), "requests-bounded")
+
+    assert verdict(BITE_S + 7).verdict == "fail"
+    throughout = verdict(BITE_S + 14)
+    assert throughout.verdict == "inconclusive"
+    assert "But the machine was not fit at that moment" in throughout.why
 
 
 def test_a_short_fault_cannot_show_a_missing_deadline() -> None:
