@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Pid: 4711\r\n\r\nok"
 CUT_HEADERS = b"HTTP/1.1 200 OK\r\nContent-"
@@ -74,6 +75,8 @@ class FaultServer:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Not in `_serve`: a task that is cancelled before its first step runs no finally, and its client would wait.
+        task.add_done_callback(lambda _: writer.close())
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -91,8 +94,6 @@ class FaultServer:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             return
-        finally:
-            writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> str:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -121,6 +122,38 @@ class FaultServer:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
         return False
+
+
+class Door:
+    """A listener that is shut in the middle of a load, and leaves no connection between the kernel and the server.
+
+    One of asyncio loses what it has accepted and not yet handed on when it is closed (Python 3.11): nobody closes
+    such a connection, and its client waits.
+    """
+
+    def __init__(self, server: FaultServer) -> None:
+        self._server = server
+        self._handed_on: set[asyncio.Task[Any]] = set()
+        self._listener = socket.create_server(("127.0.0.1", server.port), backlog=128)
+        self._listener.setblocking(False)
+        server.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._take)
+
+    def _take(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.setblocking(False)
+        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._server.accept)
+        handing = asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
+        task = asyncio.create_task(handing)
+        self._handed_on.add(task)
+        task.add_done_callback(self._handed_on.discard)
+
+    async def shut(self) -> None:
+        """Ends all connections, too."""
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        await asyncio.gather(*self._handed_on)
+        await self._server.close()
 
 
 @asynccontextmanager

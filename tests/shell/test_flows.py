@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from load_fault_server import FaultServer, fault_server
+from load_fault_server import Door, FaultServer, fault_server
 
 from harness.errors import UsageError
 from harness.load.client import FLOW_DRIVER, LoadDriver, spawn_child
@@ -155,23 +155,20 @@ def test_codes_balance_through_a_server_that_hangs_ends_and_comes_back(tmp_path:
 
     async def scene() -> None:
         server = FaultServer()
-        listening = await asyncio.start_server(server.accept, "127.0.0.1", 0)
-        server.port = listening.sockets[0].getsockname()[1]
+        door = Door(server)
 
         async def fault(_driver: LoadDriver, t0: int) -> None:
-            nonlocal listening
+            nonlocal door
             server.stalled = (t0 + 600 * MS, t0 + 3600 * 1000 * MS)
             await asyncio.sleep((t0 + 1200 * MS - time.monotonic_ns()) / 1e9)
-            listening.close()
-            await server.close()
+            await door.shut()
             server.stalled = (0, 0)
             await asyncio.sleep(0.6)
-            listening = await asyncio.start_server(server.accept, "127.0.0.1", server.port)
+            door = Door(server)
 
         profile = profile_for(server, duration_s=4, rate_rps=100, late_s=30.0)
         _, rows, lines, arrivals = await run_flow(profile, tmp_path, ALWAYS_OK, fault)
-        listening.close()
-        await server.close()
+        await door.shut()
         seen = Counter(dict.fromkeys((Outcome.OK, Outcome.REFUSED), 0))
         for (_, _, code), count in counted(rows, lines).items():
             seen[code] += count
