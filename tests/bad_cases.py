@@ -242,6 +242,13 @@ CASES = (
         finds=("F34",),
     ),
     Case(
+        "closes_at_once",
+        "drain",
+        {"drain-delay": "the defect: whoever comes in the first 2 s after SIGTERM is turned away"},
+        finds=("F18",),
+        tested=True,
+    ),
+    Case(
         "last_news",
         "drain",
         {"graceful-shutdown": "the defect: requests in hand are never answered, and nothing ends that"},

@@ -2,6 +2,7 @@
 
 from . import (
     baseline_steady,
+    drain_delay,
     error_budget,
     fault_proven,
     graceful_shutdown,
@@ -39,6 +40,7 @@ CHECKS = (
     recovers.CHECK,
     no_stuck_workers.CHECK,
     graceful_shutdown.CHECK,
+    drain_delay.CHECK,
     no_orphans.CHECK,
     no_restart_storm.CHECK,
     error_budget.CHECK,

@@ -2,13 +2,14 @@
 
 Each deploy sends SIGTERM. A request that is cut then is an error that a user saw and nobody logged; the exit code is 0
 all the same (T06), so it is told, not judged. A request counts as accepted 250 ms before SIGTERM, time enough for a
-worker to have it in hand through the proxy; a 5xx is an answer. Refused connections after SIGTERM are told. Each trial
-ends with SIGTERM and requests held open across it; only the one that is about it has the load on as well. The SIGTERM
-of a restart is held to the same. The 2 s over the server's own grace are what a supervisor takes to notice and to kill.
+worker to have it in hand through the proxy; a 5xx is an answer. New connections that are turned away after SIGTERM are
+told here, and judged by `drain-delay`. Each trial ends with SIGTERM and requests held open across it; only the one that
+is about it has the load on as well. The SIGTERM of a restart is held to the same. The 2 s over the server's own grace
+are what a supervisor takes to notice and to kill.
 
 Finds F13 (worker dies while the database is down), F14 (cut at the end of the grace), F15 (shutdown without a limit),
-F16 (stuck worker holds up SIGTERM), F18 (refused right after SIGTERM), F30 (lifespan that does not end), F31 (pool
-closed before its requests), F32 (first to finish ends the rest) and F34 (cut answer counted as a success).
+F16 (stuck worker holds up SIGTERM), F30 (lifespan that does not end), F31 (pool closed before its requests), F32 (first
+to finish ends the rest) and F34 (cut answer counted as a success).
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 from harness.model.fault_traits import has_trait
 from harness.model.observation import InFlightEnded, ServerStopped
 from harness.model.record import Span, TrialRecord
-from harness.model.rows import ANSWERED, CUT, GIVEN_UP, Outcome, Rows, in_group
+from harness.model.rows import ANSWERED, CUT, GIVEN_UP, TURNED_AWAY, Rows, in_group
 from harness.model.samples import ends_ns
 from harness.model.target import Limits
 from harness.model.verdict import Verdict
@@ -64,7 +65,7 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
         "cut_requests": [words for end in ends for words in end.words][:10],
         "exit_code": stop.exit_code,
         "took_s": (stop.done_ns - stop.sent_ns) / 1e9,
-        "refused_after": int(np.count_nonzero(_after(record.samples, asked_ns)["code"] == Outcome.REFUSED)),
+        "turned_away_after": int(np.count_nonzero(in_group(_after(record.samples, asked_ns), TURNED_AWAY))),
     }
     bounds = {"grace_s": _grace_s(record, stop), "grace_slack_s": limits.grace_slack_s}
     if not lost_n and not late:
@@ -181,5 +182,5 @@ CHECK = Check(
     judge,
     applies,
     (STARTS, MACHINE_FIT, FAULT_PROVEN),
-    finds=("F13", "F14", "F15", "F16", "F18", "F30", "F31", "F32", "F34"),
+    finds=("F13", "F14", "F15", "F16", "F30", "F31", "F32", "F34"),
 )

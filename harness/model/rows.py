@@ -89,6 +89,8 @@ class Flag(IntFlag):
 
 
 ANSWERED = frozenset({Outcome.OK, Outcome.BAD_STATUS, Outcome.WRONG_BODY})
+TURNED_AWAY = frozenset({Outcome.REFUSED, Outcome.RESET_FRESH, Outcome.EOF_FRESH})
+"""Nobody took the new connection: refused, or ended at once by a proxy that found nobody."""
 TIMED_OUT = frozenset({Outcome.CONNECT_TIMEOUT, Outcome.TIMEOUT, Outcome.TIMEOUT_PARTIAL})
 GIVEN_UP = TIMED_OUT - {Outcome.CONNECT_TIMEOUT}  # by their client, who was connected
 CUT = frozenset(  # by the other side, before the answer was whole

@@ -141,6 +141,7 @@ class Limits:
     answer_slack_s: float = 0.5
     orphan_s: float = 5.0
     grace_slack_s: float = 2.0
+    drain_delay_s: float = 0.0
     accepted_before_ms: float = 250.0
     retry_ratio: float = 4.0
     leak_mib: float = 4.0

@@ -112,6 +112,14 @@ def test_the_healthy_app_meets_the_whole_suite() -> None:
     assert sorted(name for names in QUICK for name in names.split()) == sorted(SUITES["quick"])
 
 
+def test_a_server_that_is_served_while_its_end_is_noticed_is_let_be(tmp_path: Path) -> None:
+    """The twin of closes_at_once; the healthy app of the other tests is not asked for a delay."""
+    ended = run("drain", APPS / "closes_at_once.toml", tmp_path / "run", "--set", "target.app=takes_leave:app")
+    assert ended.verdict("drain-delay")["verdict"] == "pass", ended.told()
+    assert ended.verdict("drain-delay")["evidence"]["requests"] >= 50
+    assert (ended.code, ended.document["verdict"]) == (0, "pass"), ended.told()
+
+
 def test_a_fault_that_the_app_goes_around_proves_nothing(tmp_path: Path) -> None:
     """The app is given the address of the real database, as a forgotten setting does it."""
 

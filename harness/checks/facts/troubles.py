@@ -118,6 +118,11 @@ def ends_server(trial: Trial) -> bool:
     return any(has_trait(use.id, "final") for use in trial.scenario.faults)
 
 
+def is_asked_to_end(trial: Trial) -> bool:
+    """Does the server get SIGTERM, and not SIGKILL, while the load is on?"""
+    return any(has_trait(use.id, "final") and not has_trait(use.id, "fatal") for use in trial.scenario.faults)
+
+
 def untouched_lines(record: TrialRecord) -> tuple[int, ...]:
     """The request lines that need nothing of what is broken in this trial."""
     broken = {trouble.what for trouble in troubles(record) if not trouble.has("harmless")}
