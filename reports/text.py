@@ -120,18 +120,20 @@ def _name(trial: TrialVerdict, verdicts: Sequence[TrialVerdict]) -> str:
 def _reasons(trial: TrialVerdict, pen: _Pen) -> Iterator[str]:
     """Each check that did not pass, or that passed because its finding is a known limit of the server.
 
-    Those that say the same, as after a failed premise, share one entry.
+    Those that say the same, as after a failed premise, share one entry; an advice stands under the first that gives it.
     """
     groups: dict[tuple[Outcome, str, str], list[Verdict]] = {}
     for verdict in sorted_verdicts(trial):
         if verdict.verdict != "pass" or verdict.attributed_to == "server":
             groups.setdefault((verdict.verdict, verdict.why, verdict.advice), []).append(verdict)
+    advised: set[str] = set()
     for (outcome, why, advice), group in groups.items():
         checks = ", ".join(one_line(verdict.check) for verdict in group)
         yield from pen.wrap(f"    {pen.symbol(outcome)} ", "      ", f"{checks}: {one_line(why)}")
         for line in _log_lines(group[0]):
             yield pen.dim(f"      | {line}")
-        if advice:
+        if advice and advice not in advised:
+            advised.add(advice)
             yield from pen.wrap(f"      {pen.arrow} ", "        ", one_line(advice))
         for place in filter(None, map(explained_at, group)):
             yield f"        {one_line(place)}"

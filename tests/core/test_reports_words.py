@@ -137,6 +137,19 @@ def test_a_known_limit_of_the_server_is_told_under_the_trial_that_passed() -> No
     ]
 
 
+def test_an_advice_stands_once_under_a_trial() -> None:
+    verdicts = tuple(
+        Verdict(check, "fail", f"It had ended at {check}.", advice="Start it again.")
+        for check in ("recovers", "starts")
+    )
+    trials = [TrialVerdict(name, {}, (), "fail", verdicts, ()) for name in ("worker-killed", "drain")]
+    told = [line for line in summarise("r", "t", trials, color=False).splitlines() if line.startswith("    ")]
+    one = [line for line in told if not line.startswith("        ")][:3]
+    assert one[0].endswith("recovers: It had ended at recovers.")
+    assert one[1:] == ["      → Start it again.", "    ✖ starts: It had ended at starts."]
+    assert sum("Start it again." in line for line in told) == 2, "once for each trial"
+
+
 def test_color_adds_codes_and_nothing_else() -> None:
     from re import sub
 
