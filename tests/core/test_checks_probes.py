@@ -260,6 +260,8 @@ def test_a_long_request_that_recycling_ends_is_found() -> None:
     verdict = stuck(Story(recycled.SCENARIO), note)
     assert verdict.verdict == "fail"
     assert "had to kill 1 workers" in verdict.why
+    assert "Set gunicorn.timeout to 30 (now 4)" in verdict.advice
+    assert "event loop" not in verdict.advice
 
 
 def test_the_frozen_worker_is_judged_once_its_supervisor_had_its_time() -> None:
