@@ -73,7 +73,7 @@ def _advice(record: TrialRecord, delay_s: float) -> str:
 
 CHECK = Check(
     NAME,
-    "Does it go on serving until nobody sends it anything?",
+    "Is anybody turned away right after SIGTERM?",
     judge,
     applies,
     (STARTS, FAULT_PROVEN),
