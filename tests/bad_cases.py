@@ -242,6 +242,12 @@ CASES = (
         finds=("F34",),
     ),
     Case(
+        "endless_thread",
+        "drain",
+        {"graceful-shutdown": "the defect: a worker is stuck at its end, and its supervisor waits for it"},
+        finds=("F16",),
+    ),
+    Case(
         "closes_at_once",
         "drain",
         {"drain-delay": "the defect: whoever comes in the first 2 s after SIGTERM is turned away"},
