@@ -1,5 +1,5 @@
-"""A thread looks for new prices, and nobody tells it to end: at its own end a worker waits for it for ever, which blocks
-the event loop, and Uvicorn waits for the worker.
+"""A thread looks for new prices, and nobody tells it to end: at its own end a worker waits for it, which blocks the
+event loop for ever, and Uvicorn waits for the worker.
 """
 
 import threading
