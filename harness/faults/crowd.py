@@ -27,6 +27,9 @@ _CONNECT_S = 3.0
 _PROOF_S = 3.0
 _END_S = 2.0
 _OTHER_FILES = 256
+_ARRIVING_S = 0.4
+"""They come one after the other within this time. Of connections that come all at once one worker takes as many as its
+loop finds waiting (asyncio: up to the backlog), and its siblings would not meet the crowd."""
 
 Tally = Counter[str]
 
@@ -58,6 +61,7 @@ class Crowd:
         return {"clients": self.clients, "connect_to": "the server itself"}
 
     async def _come(self, number: int) -> None:
+        await asyncio.sleep(number * _ARRIVING_S / self.clients)
         end = time.monotonic() + LONGEST_S
         for turn in range(_MOST_VISITS):
             try:

@@ -124,6 +124,28 @@ def test_a_burst_comes_at_its_rate(faults: Scene) -> None:
     faults.run(see())
 
 
+def test_clients_come_one_after_the_other(faults: Scene) -> None:
+    """So that one worker of several does not find all of them waiting at once, and takes them."""
+    came: list[float] = []
+
+    async def visit(crowd: Crowd, number: int, turn: int) -> None:
+        came.append(time.monotonic())
+        async with crowd.connection() as sock:
+            crowd.tally["come"] += 1
+            await crowd.hear(sock)
+
+    async def see() -> None:
+        crowd = Crowd(faults.stage.deployment.address, 20, visit, lambda tally: tally["come"] == 20)
+        began = time.monotonic()
+        await crowd.apply()
+        assert (await crowd.prove()).ok
+        await crowd.lift()
+        assert len(came) == 20
+        assert all(at - began >= 0.3 for at in came[-3:])
+
+    faults.run(see())
+
+
 def test_more_clients_than_files_are_refused(faults: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda _: (300, 300))
     with pytest.raises(MachineError, match="ulimit -n"):
