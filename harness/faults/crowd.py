@@ -27,9 +27,9 @@ _CONNECT_S = 3.0
 _PROOF_S = 3.0
 _END_S = 2.0
 _OTHER_FILES = 256
-_ARRIVING_S = 0.4
-"""They come one after the other within this time. Of connections that come all at once one worker takes as many as its
-loop finds waiting (asyncio: up to the backlog), and its siblings would not meet the crowd."""
+ARRIVING_S = 0.4
+"""Within this time those who stay come one after the other. Of connections that come all at once one worker takes as
+many as its loop finds waiting (asyncio: up to the backlog), and its siblings would not meet the crowd."""
 
 Tally = Counter[str]
 
@@ -37,6 +37,8 @@ Tally = Counter[str]
 @dataclass(slots=True)
 class Crowd:
     """`visit` is what a client does once, given its number and its turn; it comes again `pause_s` later.
+
+    They begin within `arriving_s`, one after the other; with 0 all at once, and so again at each turn.
 
     `shows` says by the tally whether the clients did to the server what they are for; the kernel must add that
     connections of theirs are established at the server's port.
@@ -47,6 +49,7 @@ class Crowd:
     visit: Callable[[Crowd, int, int], Awaitable[None]]
     shows: Callable[[Tally], bool]
     pause_s: float = 1.0
+    arriving_s: float = 0.0
     tally: Tally = field(default_factory=Counter)
     ports: set[int] = field(default_factory=set)
     most_established: int = 0
@@ -61,7 +64,7 @@ class Crowd:
         return {"clients": self.clients, "connect_to": "the server itself"}
 
     async def _come(self, number: int) -> None:
-        await asyncio.sleep(number * _ARRIVING_S / self.clients)
+        await asyncio.sleep(number * self.arriving_s / self.clients)
         end = time.monotonic() + LONGEST_S
         for turn in range(_MOST_VISITS):
             try:

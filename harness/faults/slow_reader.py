@@ -13,7 +13,7 @@ import termios
 from functools import partial
 
 from harness.faults import asking
-from harness.faults.crowd import Crowd, send
+from harness.faults.crowd import ARRIVING_S, Crowd, send
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
@@ -46,6 +46,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         int(FAULT.value(use, "clients")),
         partial(_visit, line, FAULT.value(use, "every_ms")),
         lambda tally: tally["most_bytes_unread"] > 0,
+        arriving_s=ARRIVING_S,
     )
 
 

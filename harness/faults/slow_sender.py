@@ -10,7 +10,7 @@ import socket
 from functools import partial
 
 from harness.faults import asking
-from harness.faults.crowd import Crowd, send
+from harness.faults.crowd import ARRIVING_S, Crowd, send
 from harness.faults.fault import Actor, FaultSpec, Parameter, Stage
 from harness.model.request import RequestLine
 from harness.model.scenario import FaultUse
@@ -45,6 +45,7 @@ def _build(use: FaultUse, stage: Stage) -> Actor:
         clients,
         partial(_visit, asking.write(stage), every_ms),
         lambda tally: tally["begun_heads"] + tally["begun_bodies"] >= 0.9 * clients and tally["bytes_dribbled"] > 0,
+        arriving_s=ARRIVING_S,
     )
 
 

@@ -14,7 +14,7 @@ from fault_rig import Door, Scene, becomes, get
 from harness.deployment import Address
 from harness.errors import MachineError
 from harness.faults import spec_of
-from harness.faults.crowd import Crowd
+from harness.faults.crowd import ARRIVING_S, Crowd
 from harness.model.scenario import FaultUse
 
 pytestmark = pytest.mark.real
@@ -124,7 +124,7 @@ def test_a_burst_comes_at_its_rate(faults: Scene) -> None:
     faults.run(see())
 
 
-def test_clients_come_one_after_the_other(faults: Scene) -> None:
+def test_clients_that_stay_come_one_after_the_other(faults: Scene) -> None:
     """So that one worker of several does not find all of them waiting at once, and takes them."""
     came: list[float] = []
 
@@ -135,7 +135,9 @@ def test_clients_come_one_after_the_other(faults: Scene) -> None:
             await crowd.hear(sock)
 
     async def see() -> None:
-        crowd = Crowd(faults.stage.deployment.address, 20, visit, lambda tally: tally["come"] == 20)
+        crowd = Crowd(
+            faults.stage.deployment.address, 20, visit, lambda tally: tally["come"] == 20, arriving_s=ARRIVING_S
+        )
         began = time.monotonic()
         await crowd.apply()
         assert (await crowd.prove()).ok
