@@ -18,17 +18,19 @@ from harness.backends.process import ProcessDeployment
 from harness.deployment import Stopped
 from harness.faults.fault import Stage
 from harness.load.rows_file import read_rows
-from harness.model.observation import KeysStored, OrphansScanned, ServerStopped
+from harness.model.observation import KeysStored, OrphansScanned, ProbeAnswered, ServerStopped
 from harness.model.samples import acknowledged
 from harness.model.target import LedgerSpec, RequestLine
 from harness.parts.postgres_reserved import Reserved
 from harness.parts.toxic import Toxic
 from harness.parts.toxiproxy_calls import Wedged
 from harness.probes import InFlight, Watch, open_in_flight
+from harness.probes.http import get_once
 from harness.system.proc import command_of
 
 ACCEPTED_S = 0.35
 REST_S = 0.3
+KNOCK_PERIOD_S, KNOCK_TIMEOUT_S = 0.1, 1.0
 HELD_PER_WORKER = 2
 HELD_LATENCY_MS = 1000
 _HELD = "held"
@@ -100,6 +102,16 @@ async def end_server(
     code, killed = stopped.exit_code, stopped.killed
     watch.emit(ServerStopped(by, code, killed, grace_s, stopped.sent_ns, stopped.done_ns))
     return stopped
+
+
+async def knock(watch: Watch, for_s: float) -> None:
+    """Ask on new connections after SIGTERM: those of the load, which are kept, may outlive the listener."""
+    end = time.monotonic() + for_s
+    while time.monotonic() < end:
+        answer = await get_once(watch.deployment.address, watch.trial.live, watch.clock, KNOCK_TIMEOUT_S)
+        status, sent_ns, done_ns = answer.status, answer.sent_ns, answer.done_ns
+        watch.emit(ProbeAnswered("live", "fresh", -1, answer.outcome, status, sent_ns, done_ns))
+        await asyncio.sleep(KNOCK_PERIOD_S)
 
 
 async def scan_orphans(watch: Watch, deployment: ProcessDeployment, ended_ns: int) -> None:

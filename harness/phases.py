@@ -22,7 +22,7 @@ from harness.backends.process import ProcessDeployment
 from harness.booting import until_up
 from harness.breaking import Breaking
 from harness.deployment import Stopped
-from harness.ending import HeldRequests, end_server, read_ledger, scan_orphans
+from harness.ending import HeldRequests, end_server, knock, read_ledger, scan_orphans
 from harness.errors import MachineError
 from harness.faults.fault import Stage
 from harness.loading import Load, trial_profile
@@ -152,7 +152,12 @@ class Phases:
         await held.open()
         await self._watching.end()
         ending = await self._ask_to_end(deployment, stage, under_load, grace_s)
-        stopped = await end_server(watch, deployment, held, ending, grace_s)
+        knocking = asyncio.create_task(knock(watch, self._trial.limits.drain_delay_s if under_load else 0.0))
+        try:
+            stopped = await end_server(watch, deployment, held, ending, grace_s)
+        finally:
+            knocking.cancel()
+            await asyncio.gather(knocking, return_exceptions=True)
         await held.release()
         if under_load:
             await load.stop(0.5)

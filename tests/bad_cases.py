@@ -246,6 +246,7 @@ CASES = (
         "drain",
         {"graceful-shutdown": "the defect: a worker is stuck at its end, and its supervisor waits for it"},
         finds=("F16",),
+        base="long_goodbye",
     ),
     Case(
         "closes_at_once",

@@ -67,9 +67,9 @@ def judge(record: TrialRecord, limits: Limits) -> Verdict:
 
 def _advice(record: TrialRecord, *, stuck: bool) -> str:
     patient = patient_supervisor(record.trial)
-    if patient and not stuck and any(use.name == "recycle" for use in record.trial.scenario.faults):
-        return patient  # a recycled worker is killed for its requests' length, however free its loop is
     if patient and not stuck:
+        if any(use.name == "recycle" for use in record.trial.scenario.faults):
+            return patient  # a recycled worker is killed for its requests' length, however free its loop is
         return f"{patient} And move what blocks out of the event loop (asyncio.to_thread, an async client)."
     return (
         "Move what blocks out of the event loop (asyncio.to_thread, a process, an async client) and give it a timeout"

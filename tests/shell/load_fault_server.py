@@ -124,8 +124,8 @@ class FaultServer:
         return False
 
 
-class Door:
-    """A listener that is shut in the middle of a load, and leaves no connection between the kernel and the server.
+class Listener:
+    """One that is shut in the middle of a load, and leaves no connection between the kernel and the server.
 
     One of asyncio loses what it has accepted and not yet handed on when it is closed (Python 3.11): nobody closes
     such a connection, and its client waits.

@@ -117,6 +117,7 @@ def test_a_server_that_is_served_while_its_end_is_noticed_is_let_be(tmp_path: Pa
     ended = run("drain", APPS / "closes_at_once.toml", tmp_path / "run", "--set", "target.app=takes_leave:app")
     assert ended.verdict("drain-delay")["verdict"] == "pass", ended.told()
     assert ended.verdict("drain-delay")["evidence"]["requests"] >= 50
+    assert ended.verdict("drain-delay")["evidence"]["new_connections"] >= 3
     assert (ended.code, ended.document["verdict"]) == (0, "pass"), ended.told()
 
 

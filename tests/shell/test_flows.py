@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from load_fault_server import Door, FaultServer, fault_server
+from load_fault_server import FaultServer, Listener, fault_server
 
 from harness.errors import UsageError
 from harness.load.client import FLOW_DRIVER, LoadDriver, spawn_child
@@ -155,7 +155,7 @@ def test_codes_balance_through_a_server_that_hangs_ends_and_comes_back(tmp_path:
 
     async def scene() -> None:
         server = FaultServer()
-        door = Door(server)
+        door = Listener(server)
 
         async def fault(_driver: LoadDriver, t0: int) -> None:
             nonlocal door
@@ -164,7 +164,7 @@ def test_codes_balance_through_a_server_that_hangs_ends_and_comes_back(tmp_path:
             await door.shut()
             server.stalled = (0, 0)
             await asyncio.sleep(0.6)
-            door = Door(server)
+            door = Listener(server)
 
         profile = profile_for(server, duration_s=4, rate_rps=100, late_s=30.0)
         _, rows, lines, arrivals = await run_flow(profile, tmp_path, ALWAYS_OK, fault)
